@@ -1,0 +1,124 @@
+# Recognizer: a language read one byte at a time, with its transition table filled on demand.  Uses: types.
+#
+# Every kind of language (Dfa, Product, ...) is a subclass that answers two questions, once per state and byte class:
+# `derive` (which state follows?) and, when it adds a state, whether that state accepts.  The table remembers.
+# Invariant: a state that is not DEAD can reach an accepting state, except in a Product of two pushdown languages.
+
+from libc.stdlib cimport free, realloc
+from libc.string cimport memset
+
+from guided.errors import LimitExceeded
+
+
+cdef class Recognizer:
+    """A language, a byte at a time.  States are interned integers; `start` is the first, DEAD is -1.
+
+    Source: the lazy automaton of Aho, Sethi and Ullman (1986, 3.7), states made when first reached.
+    """
+    cdef uint8_t byte_class[256]   # byte -> column of the table; bytes of one class are never told apart
+    cdef int32_t n_classes         # columns of the table
+    cdef int32_t n_made            # states interned so far
+    cdef int32_t capacity          # rows allocated
+    cdef int32_t max_states        # Limits.max_states
+    cdef state_t* table            # [capacity, n_classes]: the state that follows, DEAD or UNKNOWN
+    cdef uint8_t* accepting        # [capacity]: 1 if the text read so far is a member
+    cdef readonly state_t start    # the state of the empty text; DEAD if the language is empty
+
+    def __cinit__(self):
+        cdef int32_t byte
+        for byte in range(256):
+            self.byte_class[byte] = <uint8_t>byte
+        self.n_classes = 256
+        self.max_states = 4_000_000
+        self.start = DEAD_STATE
+
+    def __dealloc__(self):
+        free(self.table)
+        free(self.accepting)
+
+    cdef state_t derive(self, state_t state, uint8_t byte) except? FAILED_STATE:
+        """The state after `byte`, computed; asked once per (state, byte class).  To be overridden."""
+        raise NotImplementedError(f"{type(self).__name__} does not derive")
+
+    cdef state_t add_state(self, bint is_accepting) except? FAILED_STATE:
+        """A new state with an empty row.  May move `table`: read it anew afterwards."""
+        cdef int32_t rows, column
+        cdef state_t* table
+        cdef uint8_t* accepting
+        if self.n_made >= self.max_states:
+            raise LimitExceeded("max_states", self.max_states, self.n_made + 1, "the constraint, at this point of the text,")
+        if self.n_made == self.capacity:
+            rows = max(16, self.capacity * 2)
+            table = <state_t*>realloc(self.table, <size_t>rows * self.n_classes * sizeof(state_t))
+            if table == NULL:
+                raise MemoryError()
+            self.table = table
+            accepting = <uint8_t*>realloc(self.accepting, <size_t>rows)
+            if accepting == NULL:
+                raise MemoryError()
+            self.accepting = accepting
+            self.capacity = rows
+        table = self.table + <size_t>self.n_made * self.n_classes
+        for column in range(self.n_classes):
+            table[column] = UNKNOWN_STATE
+        self.accepting[self.n_made] = is_accepting
+        self.n_made += 1
+        return self.n_made - 1
+
+    cdef inline state_t after(self, state_t state, uint8_t byte) except? FAILED_STATE:
+        """The state after `byte`: one load if it was asked before.  `state` must not be DEAD."""
+        cdef size_t cell = <size_t>state * self.n_classes + self.byte_class[byte]
+        cdef state_t found = self.table[cell]
+        if found == UNKNOWN_STATE:
+            found = self.derive(state, byte)
+            self.table[cell] = found
+        return found
+
+    @property
+    def n_states(self) -> int:
+        """States interned so far (a lazy recogniser makes more as it reads)."""
+        return self.n_made
+
+    def _check_state(self, state_t state):
+        if not 0 <= state < self.n_made:
+            raise ValueError(f"state {state} is not a state of this recogniser (it has {self.n_made:,})")
+
+    def step(self, state_t state, uint8_t byte) -> int:
+        """The state after `byte`, or DEAD (-1)."""
+        if state == DEAD_STATE:
+            return DEAD_STATE
+        self._check_state(state)
+        return self.after(state, byte)
+
+    def run(self, state_t state, const uint8_t[::1] text) -> int:
+        """The state after all of `text`, or DEAD."""
+        cdef Py_ssize_t position
+        if state == DEAD_STATE:
+            return DEAD_STATE
+        self._check_state(state)
+        for position in range(text.shape[0]):
+            state = self.after(state, text[position])
+            if state == DEAD_STATE:
+                break
+        return state
+
+    def is_accepting(self, state_t state) -> bool:
+        """Whether the text that led to `state` is a member of the language; False for DEAD."""
+        if state == DEAD_STATE:
+            return False
+        self._check_state(state)
+        return bool(self.accepting[state])
+
+    def accepts(self, text) -> bool:
+        """Whether `text` (bytes, or str in UTF-8) is a member of the language."""
+        if isinstance(text, str):
+            text = text.encode("utf-8", "surrogatepass")
+        return self.is_accepting(self.run(self.start, text))
+
+    def live_bytes(self, state_t state) -> bytes:
+        """The bytes that may follow `state`, ascending."""
+        cdef int32_t byte
+        if state == DEAD_STATE:
+            return b""
+        self._check_state(state)
+        return bytes([byte for byte in range(256) if self.after(state, <uint8_t>byte) != DEAD_STATE])

@@ -1,0 +1,1 @@
+"""Constrained and guided decoding for any Hugging Face model."""

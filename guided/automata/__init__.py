@@ -1,0 +1,1 @@
+"""Regular languages: regex text -> syntax tree -> byte NFA -> DFA.  Floor 2."""

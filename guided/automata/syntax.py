@@ -1,0 +1,154 @@
+"""The syntax tree of regular languages over code points, and nothing else.
+
+Trees are values: immutable, hashable, compared by content, shared freely.  Front ends build them directly (JSON Schema)
+or from text (parse.py); compile.py turns them into automata.  Not here: parsing, Unicode tables, automata.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+MAX_CODE_POINT = 0x10FFFF
+SURROGATES = (0xD800, 0xDFFF)  # code points that no UTF-8 text holds
+
+
+@dataclass(frozen=True, slots=True)
+class Never:
+    """No text at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """Exactly this text; Literal("") is the empty text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chars:
+    """One code point out of sorted, disjoint, inclusive ranges."""
+
+    ranges: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Concat:
+    """The parts, one after the other."""
+
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Union:
+    """Any of the parts."""
+
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """`node` at least `least` and at most `most` times; most None is unbounded."""
+
+    node: Node
+    least: int
+    most: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """Texts that are in every part (intersection)."""
+
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """Texts of valid UTF-8 that are not in `node` (complement)."""
+
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """Zero-width lookahead: what follows here, to the end of the text, starts with `node` (or does not, if negative).
+
+    compile.py turns it into an intersection with the rest of the pattern, which is exact.
+    """
+
+    node: Node
+    negative: bool = False
+
+
+Node = Never | Literal | Chars | Concat | Union | Repeat | Both | Not | Ahead
+
+EMPTY = Literal("")
+NEVER = Never()
+
+
+def chars(*ranges: tuple[int, int] | str) -> Chars:
+    """Chars from ranges and from single characters or strings of them: chars((0x61, 0x7A), "_-")."""
+    pairs = [pair for r in ranges for pair in ([(ord(c), ord(c)) for c in r] if isinstance(r, str) else [r])]
+    return Chars(normalise(pairs))
+
+
+def normalise(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Sorted, disjoint, merged ranges with the surrogates taken out."""
+    merged: list[list[int]] = []
+    for low, high in sorted(ranges):
+        if merged and low <= merged[-1][1] + 1:
+            merged[-1][1] = max(merged[-1][1], high)
+        else:
+            merged.append([low, high])
+    kept: list[tuple[int, int]] = []
+    for low, high in merged:
+        for part in ((low, min(high, SURROGATES[0] - 1)), (max(low, SURROGATES[1] + 1), high)):
+            if part[0] <= part[1]:
+                kept.append(part)
+    return tuple(kept)
+
+
+def invert(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """All code points (surrogates apart) outside `ranges`."""
+    outside, here = [], 0
+    for low, high in normalise(ranges):
+        if here < low:
+            outside.append((here, low - 1))
+        here = high + 1
+    if here <= MAX_CODE_POINT:
+        outside.append((here, MAX_CODE_POINT))
+    return normalise(outside)
+
+
+ANY_CHAR = Chars(normalise([(0, MAX_CODE_POINT)]))
+ANY_TEXT = Repeat(ANY_CHAR, 0, None)
+
+
+def concat(*parts: Node) -> Node:
+    """Concatenation, flattened; NEVER if a part is NEVER."""
+    flat: list[Node] = []
+    for part in parts:
+        if isinstance(part, Never):
+            return NEVER
+        flat.extend(part.parts if isinstance(part, Concat) else () if part == EMPTY else (part,))
+    return EMPTY if not flat else flat[0] if len(flat) == 1 else Concat(tuple(flat))
+
+
+def union(*parts: Node) -> Node:
+    """Union, flattened, without NEVER and without repetitions; NEVER if nothing is left."""
+    flat: dict[Node, None] = {}
+    for part in parts:
+        for piece in part.parts if isinstance(part, Union) else (part,):
+            if not isinstance(piece, Never):
+                flat[piece] = None
+    return NEVER if not flat else next(iter(flat)) if len(flat) == 1 else Union(tuple(flat))
+
+
+def optional(node: Node) -> Node:
+    """`node` or the empty text."""
+    return Repeat(node, 0, 1)
+
+
+def star(node: Node) -> Node:
+    """Any number of `node`."""
+    return Repeat(node, 0, None)
