@@ -2,3 +2,4 @@
 
 include "types.pxi"          # number types, DEAD
 include "recognizer.pyx"     # a language, a byte at a time; its table is filled on demand
+include "trie.pyx"           # every token of a vocabulary in depth-first order
