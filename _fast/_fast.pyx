@@ -2,3 +2,6 @@
 
 include "types.pxi"          # number types, DEAD
 include "recognizer.pyx"     # a language, a byte at a time; its table is filled on demand
+include "nfa.pyx"            # byte automata with counted loops, built backwards
+include "dfa.pyx"            # a regular language: sets of places in the byte automaton, made on demand
+include "table.pyx"          # finished automata: product, complement, minimisation
