@@ -3,22 +3,12 @@
 # Not here: what a token's bytes are (guided/vocab), which tokens a language may read (walk).
 # Slow twin: tests/oracle/slow_trie.py.  Derivation: docs/architecture.md.
 
-from array import array
-
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.stdlib cimport free, malloc
-from libc.string cimport memcmp, memset
-
-from guided.errors import VocabularyError
-
 # Nodes are numbered in 32 signed bits, and there is at most one node per byte, and the root.
 MAX_TRIE_BYTES = 2**31 - 2
-
 
 cdef struct SortKey:
     uint64_t start            # the first 8 bytes, big-endian, padded by 0: decides nearly every comparison
     token_t token             # the id
-
 
 cdef class Trie:
     """The prefix tree of a vocabulary: node 0 is the empty string, children follow their parent in order of bytes.
