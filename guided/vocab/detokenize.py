@@ -30,6 +30,7 @@ class Speller:
 
     steps : applied in order to a token's string; bytes are final.
     is_byte_level : the only step is GPT-2's byte alphabet (the fast path).
+    adds_first_space : tokens that start a word have a space before them, whether the text had one or not.
     drops_first_space : `decode` drops a space that starts the first token of a text.
     drops_last_space : `decode` drops a space that ends the last token of a text.
     notes : where a token's bytes depend on its neighbours.
@@ -37,6 +38,7 @@ class Speller:
 
     steps: list[Spell] = field(default_factory=list)
     is_byte_level: bool = False
+    adds_first_space: bool = False
     drops_first_space: bool = False
     drops_last_space: bool = False
     notes: list[str] = field(default_factory=list)
@@ -69,7 +71,7 @@ def read_decoder(decoder: dict[str, Any] | None) -> Speller:
     speller = Speller()
     if decoder is None:
         speller.steps.append(lambda token: " " + token)
-        speller.drops_first_space = True
+        speller.adds_first_space = speller.drops_first_space = True
         return speller
     parts = list(_flatten(decoder))
     is_joined = False  # after Fuse the steps see the whole text as one token
@@ -152,7 +154,7 @@ def _add_suffix(speller: Speller, suffix: str) -> None:
 def _add_word_piece(speller: Speller, part: dict[str, Any]) -> None:
     """A piece with the prefix goes on with a word; any other starts one, with a space before it but for the first."""
     prefix, is_cleaned = part["prefix"], part["cleanup"]
-    speller.drops_first_space = True
+    speller.adds_first_space = speller.drops_first_space = True
     if not is_cleaned:
         speller.steps.append(lambda token: token[len(prefix) :] if token.startswith(prefix) else " " + token)
         return
