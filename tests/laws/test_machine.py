@@ -39,7 +39,7 @@ def test_a_token_with_two_equal_words_is_told_apart_by_the_real_text():
     allowed = {VOCAB.tokens[t] for t in ids_of(matcher.mask(), VOCAB.size)}
     assert b"a,a," in allowed
     assert b"b;" in allowed
-    assert b"ab,ab,a" not in allowed or matcher.text == b"b"
+    assert b"ab,ab,a" in allowed  # the words are bab, ab and a
 
 
 def test_masks_are_dropped_at_the_byte_limit_and_made_anew():
