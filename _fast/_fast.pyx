@@ -18,6 +18,7 @@ include "types.pxi"          # number types, DEAD
 include "recognizer.pyx"     # a language, a byte at a time; its table is filled on demand
 include "trie.pyx"           # the tokens of a vocabulary as a flat tree
 include "walk.pyx"           # which tokens may a language read next?
+include "external.pyx"      # a language written in Python
 include "product.pyx"        # two languages side by side, for & and |
 include "machine.pyx"        # lexers and contexts: JSON, grammars
 include "rows.pyx"           # finished masks by state

@@ -19,6 +19,7 @@ cdef class Recognizer:
     cdef int32_t max_states        # Limits.max_states
     cdef state_t* table            # [capacity, n_classes]: the state that follows, DEAD or UNKNOWN
     cdef uint8_t* accepting        # [capacity]: 1 if the text read so far is a member
+    cdef object __weakref__
     cdef readonly state_t start    # the state of the empty text; DEAD if the language is empty
 
     def __cinit__(self):

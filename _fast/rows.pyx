@@ -59,10 +59,10 @@ cdef class RowStore:
     cdef int32_t add(self, state_t state, const word_t* content) except -2:
         """Store a mask for `state`; an equal one is shared."""
         cdef int32_t row, number
-        cdef uint64_t digest = 1469598103934665603           # FNV-1a, 64 bit
+        cdef uint64_t digest = 0xCBF29CE484222325U, prime = 0x100000001B3U       # FNV-1a, 64 bit, by words
         cdef word_t** blocks
         for number in range(self.n_words):
-            digest = (digest ^ content[number]) * 1099511628211
+            digest = (digest ^ content[number]) * prime
         same = self.by_hash.setdefault(digest, [])
         for row in same:
             if memcmp(self.at(row), content, <size_t>self.n_words * sizeof(word_t)) == 0:
