@@ -1,4 +1,4 @@
-"""Builds the compiled core, the extension `guided._fast`, and puts `grammars/` into the package; the rest: pyproject.toml.
+"""Builds the compiled core, `guided._fast`, and puts `grammars/` into the package; the rest is in pyproject.toml.
 
 GUIDED_DEBUG=1 turns bounds checks, overflow checks and line tracing back on.
 """

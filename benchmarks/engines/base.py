@@ -1,4 +1,4 @@
-"""What the measuring process asks of an engine, and the bytes of a byte-level tokenizer for those that want them ready."""
+"""What the measuring process asks of an engine, and the bytes of a byte-level tokenizer for those that want them."""
 
 from __future__ import annotations
 

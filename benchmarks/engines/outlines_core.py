@@ -1,4 +1,4 @@
-"""outlines-core: it indexes the whole pattern at once, and reads no tokenizer itself: its vocabulary is made of bytes."""
+"""outlines-core: it indexes the whole pattern at once, and reads no tokenizer: its vocabulary is made of bytes."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The command line: `guided demo | generate | match | mask | explain | bench`.
 
-Exit codes: 0 yes, or done; 1 no (the text does not match, nothing can follow the prefix); 2 bad usage or bad input, with one
-message on stderr.  Not here: what each command does (one file per command), and anything slow to import: torch and
-transformers are loaded by the commands that run a model.
+Exit codes: 0 yes, or done; 1 no (the text does not match, nothing can follow the prefix); 2 bad usage or bad input,
+with one message on stderr.  Not here: what each command does (one file per command), and anything slow to import: torch
+and transformers are loaded by the commands that run a model.
 """
 
 from __future__ import annotations

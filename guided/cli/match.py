@@ -36,8 +36,9 @@ def command(
 def examine(recognizer: Any, text: bytes) -> dict[str, Any]:
     """Read `text` byte by byte.
 
-    Returns {"match": True, "bytes": n}, or {"match": False, "reason": "byte" | "end", "offset": of the first failing byte
-    or the end, "byte": it (None at the end), "allowed": phrases, "completion": a text that would do from there, or None}.
+    Returns {"match": True, "bytes": n}, or {"match": False, "reason": "byte" | "end", "offset": of the first failing
+    byte or of the end, "byte": that byte or None, "allowed": phrases, "may_end": whether the text could have ended
+    there, "completion": a text that would do from there, or None}.
     """
     state = recognizer.start
     for offset, byte in enumerate(text):

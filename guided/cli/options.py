@@ -1,4 +1,4 @@
-"""What the commands have in common: the options that give a constraint and a tokenizer, text from stdin, output as JSON."""
+"""What the commands share: the options that give a constraint and a tokenizer, text from stdin, output as JSON."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from guided.cli.tokenizer import load_tokenizer
+
 if TYPE_CHECKING:
     from guided.constraints.base import Constraint
     from guided.vocab import Vocabulary
@@ -20,11 +22,11 @@ Choice = Annotated[
     typer.Option("--choice", metavar="A,B", help='One of these texts; may be repeated; \'"a,b",c\' quotes a comma.'),
 ]
 Schema = Annotated[
-    str | None, typer.Option("--schema", metavar="FILE", help="JSON documents that fit this JSON Schema; - reads stdin.")
+    str | None, typer.Option("--schema", metavar="FILE", help="JSON that fits this JSON Schema; - reads stdin.")
 ]
 Tokenizer = Annotated[
     str | None,
-    typer.Option("--tokenizer", metavar="DIR", help="Folder of a Hugging Face tokenizer; default: the built-in model's."),
+    typer.Option("--tokenizer", metavar="DIR", help="Folder of a Hugging Face tokenizer [default: the built-in one]."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text for people.")]
 
@@ -34,11 +36,13 @@ def constraint_from(
 ) -> Constraint | None:
     """The constraint that the options ask for: exactly one, or none where that is allowed.
 
-    Raises typer.BadParameter for none or several, OSError for a file that cannot be read, ConstraintError for a bad one.
+    Raises typer.BadParameter for none or several, OSError for a file that cannot be read, ConstraintError for a bad
+    pattern or schema.
     """
     import guided
 
-    given = [name for name, value in (("--regex", regex), ("--choice", choice), ("--schema", schema)) if value is not None]
+    named = (("--regex", regex), ("--choice", choice), ("--schema", schema))
+    given = [name for name, value in named if value is not None]
     if len(given) > 1:
         raise typer.BadParameter(f"{' and '.join(given)} exclude each other: give one constraint")
     if not given and not optional:
@@ -62,7 +66,6 @@ def need_constraint(regex: str | None, choice: list[str] | None, schema: str | N
 def vocabulary_from(folder: str | None) -> Vocabulary:
     """The vocabulary of the tokenizer in `folder`, or of the built-in model's, without loading a model."""
     import guided
-    from guided.cli.tokenizer import load_tokenizer
 
     return guided.Vocabulary.from_tokenizer(load_tokenizer(folder))
 
