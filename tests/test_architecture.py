@@ -45,14 +45,14 @@ AT_THE_TOP = {
     "torch": ("models/", "processors/", "integrations/"),
     "transformers": ("models/", "processors/", "integrations/"),
     "lark": ("grammar/",),
-    "pydantic": ("constraints/types.py",),
+    "pydantic": ("constraints/types.py", "cli/order.py"),
     "pydantic_core": ("constraints/types.py",),
 }
 INSIDE_FUNCTIONS = {
     "torch": ("engines/",),
     "transformers": ("vocab/", "engines/", "cli/"),
     "lark": (),
-    "pydantic": ("engines/", "cli/demo.py"),
+    "pydantic": ("engines/",),
     "pydantic_core": ("engines/",),
 }
 

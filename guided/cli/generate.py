@@ -16,10 +16,13 @@ def command(
     choice: options.Choice = None,
     schema: options.Schema = None,
     model: Annotated[
-        str | None, typer.Option("--model", metavar="DIR", help="Folder of a Hugging Face model [default: the built-in one].")
+        str | None,
+        typer.Option("--model", metavar="DIR", help="Folder of a Hugging Face model [default: the built-in one]."),
     ] = None,
     max_tokens: Annotated[int, typer.Option("--max-tokens", min=1, help="Most tokens to write.")] = 200,
-    temperature: Annotated[float, typer.Option("--temperature", min=0.0, help="0 takes the most probable token.")] = 1.0,
+    temperature: Annotated[
+        float, typer.Option("--temperature", min=0.0, help="0 takes the most probable token.")
+    ] = 1.0,
     top_p: Annotated[float, typer.Option("--top-p", min=0.0, max=1.0, help="Sample from the top mass only.")] = 1.0,
     seed: Annotated[int | None, typer.Option("--seed", help="The same seed, the same texts.")] = None,
     n: Annotated[int, typer.Option("-n", min=1, help="How many texts.")] = 1,
@@ -41,9 +44,9 @@ def command(
     else:
         for out in outs:
             print(out.text)
-    cut = [out for out in outs if constraint is not None and out.finish_reason == "length"]
+    cut = [out for out in outs if constraint is not None and not out.is_complete]
     if cut:
-        print(f"guided: {len(cut)} of {len(outs)} texts reached --max-tokens {max_tokens}", file=sys.stderr)
+        print(f"guided: {len(cut)} of {len(outs)} texts were cut off at --max-tokens {max_tokens}", file=sys.stderr)
         raise typer.Exit(1)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Regex = Annotated[str | None, typer.Option("--regex", metavar="PATTERN", help="Texts that match this pattern in full.")]
 Choice = Annotated[
     list[str] | None,
-    typer.Option("--choice", metavar="A,B", help='One of these texts; may be repeated; \'"a,b",c\' quotes a comma.'),
+    typer.Option("--choice", metavar="A,B", help="One of these texts; may be repeated; '\"a,b\",c' quotes a comma."),
 ]
 Schema = Annotated[
     str | None, typer.Option("--schema", metavar="FILE", help="JSON that fits this JSON Schema; - reads stdin.")
