@@ -65,7 +65,8 @@ def introduction(lm: Any) -> RenderableType:
     return Text.assemble(
         ("guided demo", "bold"),
         f"  Three orders for a pydantic type, by the built-in model ({millions:.1f} M parameters, "
-        f"{lm.vocab.size:,} tokens). The model is small and what it writes is invented; that it fits the type is not luck.\n",
+        f"{lm.vocab.size:,} tokens). The model is small and what it writes is invented; "
+        "that it fits the type is not luck.\n",
     )
 
 
