@@ -44,6 +44,7 @@ build: $(VENV)/.library  ## create .venv and build the compiled core into the so
 bench: $(VENV)/.library rivals  ## measure this library and its rivals: make bench TOKENIZER=DIR
 	@test -n "$(TOKENIZER)" || { echo "make bench needs TOKENIZER=DIR, a folder with tokenizer.json" >&2; exit 2; }
 	$(VENV)/bin/python -m benchmarks.run --tokenizer "$(TOKENIZER)" --rivals "$(RIVALS)"
+	$(VENV)/bin/python -m benchmarks.generation
 
 rivals: $(RIVALS)/llguidance/.ready $(RIVALS)/xgrammar/.ready $(RIVALS)/outlines-core/.ready  ## install the libraries that bench compares with
 
