@@ -1,4 +1,4 @@
-"""Whole generations with the built-in model: forced text on and off, and `model.generate` with and without the processor.
+"""Whole generations with the built-in model: forced text on and off, `model.generate` with the processor and without.
 
     python -m benchmarks.generation [--rounds 7]
 
