@@ -23,31 +23,31 @@ def command(
     temperature: Annotated[
         float, typer.Option("--temperature", min=0.0, help="0 takes the most probable token.")
     ] = 1.0,
-    top_p: Annotated[float, typer.Option("--top-p", min=0.0, max=1.0, help="Sample from the top mass only.")] = 1.0,
+    top_p: Annotated[float, typer.Option("--top-p", min=0.001, max=1.0, help="Sample from the top mass only.")] = 1.0,
     seed: Annotated[int | None, typer.Option("--seed", help="The same seed, the same texts.")] = None,
     n: Annotated[int, typer.Option("-n", min=1, help="How many texts.")] = 1,
     as_json: options.AsJson = False,
 ) -> None:
-    """Write texts that match a constraint; exit 1 if one is cut off by --max-tokens."""
+    """Write texts that match a constraint; no text is cut off by --max-tokens.  Exit 1 if nothing could be written."""
     import guided
+    from guided.errors import DeadEnd
 
     options.one_stdin(prompt, schema)
     constraint = options.constraint_from(regex, choice, schema, optional=True)
     text = options.text_from(prompt).decode()
     lm = guided.tiny() if model is None else guided.load(model)
-    outs = guided.generate(
-        lm, text, constraint, max_tokens=max_tokens, temperature=temperature, top_p=top_p, seed=seed, n=n
-    )
-    outs = outs if isinstance(outs, list) else [outs]
+    try:
+        outs = guided.generate(
+            lm, text, constraint, max_tokens=max_tokens, temperature=temperature, top_p=top_p, seed=seed, n=n
+        )
+    except DeadEnd as error:
+        print(f"guided: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
     if as_json:
         options.print_json({"prompt": text, "outputs": [as_dict(out) for out in outs]})
     else:
         for out in outs:
             print(out.text)
-    cut = [out for out in outs if constraint is not None and not out.is_complete]
-    if cut:
-        print(f"guided: {len(cut)} of {len(outs)} texts were cut off at --max-tokens {max_tokens}", file=sys.stderr)
-        raise typer.Exit(1)
 
 
 def as_dict(out: Any) -> dict[str, Any]:
