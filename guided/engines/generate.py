@@ -14,7 +14,7 @@ from typing import Any, Literal, overload
 import numpy as np
 
 from guided.engines.forced import Forcer
-from guided.engines.results import Event, Generation
+from guided.engines.results import Event, Output
 from guided.engines.writing import Writer
 from guided.errors import ConstraintError, DeadEnd, ModelError
 from guided.matcher import Matcher
@@ -26,7 +26,7 @@ LONG_BATCH = 16  # texts from which on a progress bar is shown
 @overload
 def generate(
     lm: Any, prompt: str, constraint: Any = None, *, stream: Literal[False] = False, **options: Any
-) -> Generation: ...
+) -> Output: ...
 @overload
 def generate(lm: Any, prompt: Any, constraint: Any = None, *, stream: Literal[True], **options: Any) -> Iterator[Event]: ...
 @overload
@@ -68,7 +68,7 @@ def generate(
     progress    : a progress bar on stderr; default: from 16 texts on, if stderr is a terminal.
     batch_size  : texts that are decoded together.
 
-    Returns a Generation for one prompt, a list of n * len(prompts), prompt-major, if `n` or a list of prompts is given.
+    Returns a Output for one prompt, a list of n * len(prompts), prompt-major, if `n` or a list of prompts is given.
     Raises ConstraintError, before anything is written, if even a short member does not fit into max_tokens; DeadEnd if
     the tokens cannot spell any; ModelError for logits that are no distribution, or a prompt that fills the context.
     """
@@ -92,7 +92,7 @@ def generate(
         events = _with_progress(events, len(prompts) * (n or 1))
     if stream:
         return events
-    results: dict[int, Generation] = {event.index: event.done for event in events if event.done is not None}
+    results: dict[int, Output] = {event.index: event.done for event in events if event.done is not None}
     return results[0] if is_one and n is None else [results[index] for index in range(len(results))]
 
 
@@ -144,7 +144,7 @@ class Run:
                 nth = seen[tuple(ids)] = seen.get(tuple(ids), -1) + 1
                 chance = np.random.default_rng([self.entropy, nth, len(ids), *ids])
                 matcher = None if self.matcher is None else self.matcher.fork()
-                result = Generation(prompt, index=number * n + copy, parse=getattr(self.constraint, "parse", None))
+                result = Output(prompt, index=number * n + copy, parse=getattr(self.constraint, "parse", None))
                 writers.append(Writer(self, result, ids, matcher, chance, budget))
         yield from self._in_batches(writers, n, batch_size, stream)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 
 @dataclass
-class Generation:
+class Output:
     """One text.
 
     prompt        : as it was given.
@@ -65,14 +65,14 @@ class Event:
     delta : what was added: whole characters only.      text : everything so far.
     value : the value so far of a JSON text, unfinished strings included; None where there is none yet, and for texts
             that are not JSON.
-    done  : the finished Generation in a text's last event, else None.
+    done  : the finished Output in a text's last event, else None.
     """
 
     index: int
     delta: str
     text: str
     value: Any = None
-    done: Generation | None = None
+    done: Output | None = None
 
 
 def partial_value(text: str) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from guided.engines.results import Event, Generation, partial_value
+from guided.engines.results import Event, Output, partial_value
 
 if TYPE_CHECKING:
     from guided.engines.generate import Run
@@ -25,7 +25,7 @@ class Writer:
     """
 
     def __init__(
-        self, run: Run, result: Generation, prompt_ids: list[int], matcher: Any, chance: np.random.Generator, budget: int
+        self, run: Run, result: Output, prompt_ids: list[int], matcher: Any, chance: np.random.Generator, budget: int
     ) -> None:
         self.run, self.result, self.prompt_ids, self.matcher = run, result, prompt_ids, matcher
         self.chance, self.budget = chance, budget

@@ -1,1 +1,1 @@
-"""Other people's decoding loops."""
+"""guided inside other people's loops: transformers.  Floor 6."""

@@ -23,7 +23,7 @@ from transformers import LogitsProcessor
 from guided.errors import DeadEnd, ModelError
 from guided.index import index_for
 from guided.integrations.callers import calling_list, find_caller
-from guided.models.masking import apply_mask, bits_of
+from guided.integrations.masks import apply_mask, unpack
 from guided.integrations.sessions import FINISHED, FREE, Node, Session
 from guided.models.vocabularies import vocabulary_of
 
@@ -223,7 +223,7 @@ class ConstraintLogitsProcessor(LogitsProcessor):
         assert session.ids is not None
         written = session.ids[row, session.prompt_length :].tolist()
         where = f"row {row}, step {len(written)} (after {self.vocab.bytes_of(t for t in written if t < self.vocab.size)[-40:]!r})"
-        allowed = bits_of(mask, len(scores)).to(scores.device)
+        allowed = unpack(mask[None], len(scores), scores.device)[0]
         if not allowed.any():
             raise DeadEnd(
                 f"{where}: no token may follow. The language cannot go on, or these tokens cannot spell it",

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from guided.errors import DeadEnd, ModelError
-from guided.models.masking import apply_mask
+from guided.integrations.masks import apply_mask
 
 Warper = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
