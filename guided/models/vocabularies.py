@@ -21,7 +21,7 @@ def vocabulary_of(source: Any, *, size: int | None = None, eos_token_id: int | S
     elif isinstance(getattr(source, "vocab", None), Vocabulary):
         vocab = source.vocab
     else:
-        vocab = Vocabulary.from_tokenizer(source, size=size)
+        return Vocabulary.from_tokenizer(source, size=size, eos_ids=eos_token_id)
     if eos_token_id is None:
         return vocab
     eos = frozenset([eos_token_id] if isinstance(eos_token_id, int) else eos_token_id)
