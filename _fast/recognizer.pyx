@@ -27,7 +27,7 @@ cdef class Recognizer:
         for byte in range(256):
             self.byte_class[byte] = <uint8_t>byte
         self.n_classes = 256
-        self.max_states = 4_000_000
+        self.max_states = 1_000_000
         self.start = DEAD_STATE
 
     def __dealloc__(self):
