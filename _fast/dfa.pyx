@@ -258,7 +258,7 @@ cdef class Dfa(Recognizer):
 
     # ---- questions ----
 
-    def labels(self, state_t state):
+    cpdef tuple labels(self, state_t state):
         """The alternatives that are complete in `state`, ascending; () if it is not accepting."""
         cdef int64_t k
         if state == DEAD_STATE:
@@ -275,7 +275,3 @@ cdef class Dfa(Recognizer):
             })) if self.accepting[state] else ()
             self._labels[state] = found
         return found
-
-    def is_final(self, state_t state):
-        """Whether the text is complete and no byte can follow."""
-        return self.is_accepting(state) and not self.live_bytes(state)
