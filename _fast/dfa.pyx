@@ -275,7 +275,3 @@ cdef class Dfa(Recognizer):
             })) if self.accepting[state] else ()
             self._labels[state] = found
         return found
-
-    cpdef bint is_final(self, state_t state) except -1:
-        """Whether the text is complete and no byte can follow."""
-        return self.is_accepting(state) and not self.live_bytes(state)
