@@ -1,4 +1,27 @@
 """The compiled core of guided, in reading order.  Cython sources live in `_fast/`; the stub is guided/_fast.pyi."""
 
+import collections
+import weakref
+from array import array
+
+import numpy as np
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.math cimport INFINITY
+from libc.stdlib cimport calloc, free, malloc, qsort, realloc
+from libc.string cimport memcmp, memcpy, memset
+
+from guided.errors import LimitExceeded, TokenRejected, VocabularyError
+
 include "types.pxi"          # number types, DEAD
 include "recognizer.pyx"     # a language, a byte at a time; its table is filled on demand
+include "trie.pyx"           # the tokens of a vocabulary as a flat tree
+include "walk.pyx"           # which tokens may a language read next?
+include "external.pyx"      # a language written in Python
+include "product.pyx"        # two languages side by side, for & and |
+include "machine.pyx"        # lexers and contexts: JSON, grammars
+include "rows.pyx"           # finished masks by state
+include "lexing.pyx"         # what every token does to one lexer
+include "index.pyx"          # a recogniser met a vocabulary
+include "matcher.pyx"        # one text in the making

@@ -4,10 +4,7 @@
 # `derive` (which state follows?) and, when it adds a state, whether that state accepts.  The table remembers.
 # Invariant: a state that is not DEAD can reach an accepting state, except in a Product of two pushdown languages.
 
-from libc.stdlib cimport free, realloc
-from libc.string cimport memset
 
-from guided.errors import LimitExceeded
 
 
 cdef class Recognizer:
@@ -22,6 +19,7 @@ cdef class Recognizer:
     cdef int32_t max_states        # Limits.max_states
     cdef state_t* table            # [capacity, n_classes]: the state that follows, DEAD or UNKNOWN
     cdef uint8_t* accepting        # [capacity]: 1 if the text read so far is a member
+    cdef object __weakref__
     cdef readonly state_t start    # the state of the empty text; DEAD if the language is empty
 
     def __cinit__(self):
@@ -122,3 +120,70 @@ cdef class Recognizer:
             return b""
         self._check_state(state)
         return bytes([byte for byte in range(256) if self.after(state, <uint8_t>byte) != DEAD_STATE])
+
+    cpdef state_t saturate(self, state_t state, int32_t horizon) except? FAILED_STATE:
+        """A state that no text of up to `horizon` bytes tells apart from `state`; states that share it share masks."""
+        return state
+
+    cpdef state_t anonymise(self, state_t state) except? FAILED_STATE:
+        """`state` without the text that a Machine may keep in it: the same future, up to tokens in DOUBT."""
+        return state
+
+    cpdef bytes completion(self, state_t state):
+        """A shortest text that makes a member of the language after `state`; None if there is none.
+
+        Breadth first over states, so the cost is one step per (state, byte) nearer than the nearest member.
+        """
+        cdef state_t here, there
+        cdef int32_t byte
+        if state == DEAD_STATE:
+            return None
+        self._check_state(state)
+        came_from = {state: None}
+        queue = [state]
+        for here in queue:                       # grows while it is read
+            if self.accepting[here]:
+                text = bytearray()
+                step = came_from[here]
+                while step is not None:
+                    text.append(step[1])
+                    step = came_from[step[0]]
+                text.reverse()
+                return bytes(text)
+            for byte in range(256):
+                there = self.after(here, <uint8_t>byte)
+                if there != DEAD_STATE and there not in came_from:
+                    came_from[there] = (here, byte)
+                    queue.append(there)
+        return None
+
+    cdef int32_t only_byte(self, state_t state) except -3:
+        """The one byte that may follow `state` (which accepts nothing yet); -1 if there are several, or a member ends here."""
+        cdef int32_t byte, only = -1
+        if self.accepting[state]:
+            return -1
+        for byte in range(256):
+            if self.after(state, <uint8_t>byte) != DEAD_STATE:
+                if only >= 0:
+                    return -1
+                only = byte
+        return only
+
+    cpdef tuple labels(self, state_t state):
+        """Which alternatives of a labelled language are complete in `state`; (0,) for a plain one that accepts."""
+        return (0,) if self.accepting[state] else ()
+
+    cpdef bint is_final(self, state_t state) except -1:
+        """Whether a member ends in `state` and no byte may follow."""
+        cdef int32_t byte
+        if not self.accepting[state]:
+            return False
+        for byte in range(256):
+            if self.after(state, <uint8_t>byte) != DEAD_STATE:
+                return False
+        return True
+
+    cpdef dict completions(self, state_t state):
+        """For every set of labels that can be reached, a shortest text that reaches it."""
+        text = self.completion(state)
+        return {} if text is None else {self.labels(self.run(state, text)): text}

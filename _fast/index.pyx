@@ -1,0 +1,370 @@
+# Index: a recogniser met a vocabulary.  Token masks by state, steps by token, and the tokens needed to finish.
+# Uses: Trie, Recognizer, Product, Machine, RowStore, LexerIndex, walk.
+#
+# States are the recogniser's ints, so whoever holds one (a matcher, a logits processor, a particle) holds a position.
+# Index makes masks by walking the trie; MachineIndex from inner masks and leaving tokens; ProductIndex from two rows.
+
+
+
+cdef enum:
+    FINISHED_STATE = -5           # EOS was read
+    NOT_ASKED = -1
+    NEVER_FINISHES = 1 << 30      # tokens to finish where the vocabulary cannot spell any member's rest
+
+
+cdef class Index:
+    """Masks and steps of one recogniser over one vocabulary.
+
+    Memory: at most Limits.max_mask_bytes of rows.  Shared by all matchers of a constraint; not to be called from several
+    threads at once without the GIL, except fill_masks.
+    """
+    cdef readonly Recognizer recognizer
+    cdef readonly object vocab
+    cdef readonly int32_t n_words     # words of a mask, ceil(vocab.size / 32)
+    cdef Trie trie
+    cdef RowStore rows
+    cdef list eos_ids
+    cdef state_t* path                # scratch of the walk
+    cdef word_t* scratch              # [n_words]
+    cdef dict doubtful                # canonical state -> tokens that only the real text decides
+    cdef int32_t* finish              # state -> tokens that surely suffice to finish, NOT_ASKED
+    cdef int32_t n_finish             # length of finish
+    cdef dict farthest                # canonical state -> largest `finish` over the states its tokens lead to
+    cdef object __weakref__
+
+    def __init__(self, Recognizer recognizer, vocab, int64_t max_mask_bytes):
+        self.recognizer, self.vocab, self.trie = recognizer, vocab, vocab.trie
+        self.n_words = (vocab.size + 31) // 32
+        self.rows = RowStore(self.n_words, max_mask_bytes)
+        self.eos_ids = sorted(vocab.eos_ids)
+        self.doubtful, self.farthest = {}, {}
+        self.path = <state_t*>calloc(self.trie.max_depth + 1, sizeof(state_t))
+        self.scratch = <word_t*>calloc(max(self.n_words, 1), sizeof(word_t))
+        if self.path == NULL or self.scratch == NULL:
+            raise MemoryError()
+
+    def __dealloc__(self):
+        free(self.path)
+        free(self.scratch)
+        free(self.finish)
+
+    # --- steps ---------------------------------------------------------------------------------------------------
+
+    @property
+    def start(self) -> int:
+        return self.recognizer.start
+
+    cdef state_t after_token(self, state_t state, token_t token) except? FAILED_STATE:
+        """The state after a token; DEAD if it is not allowed, FINISHED after EOS."""
+        cdef Trie trie = self.trie
+        cdef uint32_t position
+        if state < 0 or not 0 <= token < trie.n_tokens:
+            return DEAD_STATE
+        if trie.offset[token] == trie.offset[token + 1]:
+            return FINISHED_STATE if self.recognizer.accepting[state] and token in self.eos_ids else DEAD_STATE
+        for position in range(trie.offset[token], trie.offset[token + 1]):
+            state = self.recognizer.after(state, trie.text[position])
+            if state < 0:
+                return DEAD_STATE
+        return state
+
+    def after(self, state_t state, token_t token) -> int:
+        """The state after a token: >= 0, DEAD (-1) if it is not allowed, FINISHED (-5) after EOS."""
+        return self.after_token(state, token)
+
+    def is_accepting(self, state_t state) -> bool:
+        """Whether the text that led to `state` is a member."""
+        return state == FINISHED_STATE or (state >= 0 and bool(self.recognizer.accepting[state]))
+
+    def can_go_on(self, state_t state) -> bool:
+        """Whether any byte may follow."""
+        return state >= 0 and len(self.recognizer.live_bytes(state)) > 0
+
+    # --- masks ---------------------------------------------------------------------------------------------------
+
+    cdef int32_t row(self, state_t state) except -2:
+        """The number of the mask row of a state >= 0, made if need be."""
+        cdef int32_t found = self.rows.find(state)
+        cdef state_t canonical
+        cdef word_t* fresh
+        cdef token_t token
+        if found != NO_ROW:
+            return found
+        canonical = self.recognizer.saturate(state, self.trie.max_depth)
+        found = self.rows.find(canonical)
+        if found == NO_ROW:
+            fresh = <word_t*>calloc(max(self.n_words, 1), sizeof(word_t))
+            if fresh == NULL:
+                raise MemoryError()
+            try:
+                self.fill(canonical, fresh)
+                if self.recognizer.accepting[canonical]:
+                    for token in self.eos_ids:
+                        set_bit(fresh, token)
+                found = self.rows.add(canonical, fresh)
+            finally:
+                free(fresh)
+        if canonical == state:
+            return found
+        doubtful = self.doubtful.get(canonical)
+        if not doubtful:
+            return self.rows.share(state, found)
+        memcpy(self.scratch, self.rows.at(found), <size_t>self.n_words * sizeof(word_t))
+        for token in doubtful:
+            if self.after_token(state, token) != DEAD_STATE:
+                set_bit(self.scratch, token)
+        return self.rows.add(state, self.scratch)
+
+    cdef int fill(self, state_t state, word_t* mask) except -1:
+        """Set the bits of the tokens that may follow a canonical state; EOS apart."""
+        return walk(self.trie, self.recognizer, state, self.path, mask, 1, self.trie.n_nodes, None)
+
+    def mask_into(self, state_t state, word_t[::1] out) -> None:
+        """Write the mask of a state into `out`, uint32[n_words]; all zeros after the end (DEAD or FINISHED)."""
+        if out.shape[0] != self.n_words:
+            raise ValueError(f"a mask of this vocabulary has {self.n_words:,} words of 32 bits, `out` has {out.shape[0]:,}")
+        if state < 0:
+            memset(&out[0], 0, <size_t>self.n_words * sizeof(word_t))
+        else:
+            memcpy(&out[0], self.rows.at(self.row(state)), <size_t>self.n_words * sizeof(word_t))
+
+    # --- closure: can the text be finished in so many tokens? ------------------------------------------------------
+
+    cdef int32_t known_finish(self, state_t state) noexcept:
+        return self.finish[state] if state < self.n_finish else NOT_ASKED
+
+    cdef int note_finish(self, state_t state, int32_t n_tokens) except -1:
+        """Remember a way to finish, if it is the best so far."""
+        cdef int32_t length
+        cdef int32_t* finish
+        if state >= self.n_finish:
+            length = max(64, 2 * (state + 1))
+            finish = <int32_t*>realloc(self.finish, <size_t>length * sizeof(int32_t))
+            if finish == NULL:
+                raise MemoryError()
+            while self.n_finish < length:
+                finish[self.n_finish] = NOT_ASKED
+                self.n_finish += 1
+            self.finish = finish
+        if self.finish[state] == NOT_ASKED or n_tokens < self.finish[state]:
+            self.finish[state] = n_tokens
+        return 0
+
+    cdef int32_t finish_of(self, state_t state) except -2:
+        """Tokens that surely suffice to finish from `state` (EOS not counted); 0 where the text may end.
+
+        A shortest completion, cut into the fewest tokens.  The states on the way remember the rest of that cut, so from
+        every state with an answer n > 0 some token leads to a state with an answer <= n - 1: who keeps within the
+        budget once can always keep within it.
+        """
+        cdef int32_t found, position
+        cdef state_t here
+        if state == FINISHED_STATE:
+            return 0
+        if state < 0:
+            return NEVER_FINISHES
+        found = self.known_finish(state)
+        if found != NOT_ASKED:
+            return found
+        text = self.recognizer.completion(state)
+        if text is None:
+            self.note_finish(state, NEVER_FINISHES)
+            return NEVER_FINISHES
+        best, cut = fewest_tokens(self.trie, text)
+        self.note_finish(state, best[0])
+        if best[0] < NEVER_FINISHES:
+            here, position = state, 0
+            while position < len(text):
+                here = self.recognizer.run(here, text[position:cut[position]])
+                position = cut[position]
+                self.note_finish(here, best[position])
+        return self.known_finish(state)
+
+    def tokens_to_finish(self, state_t state) -> int:
+        """An upper bound, reached by a real text, of the tokens needed to finish; EOS not counted.
+
+        Returns a number >= 2**30 where the vocabulary cannot spell any way to finish.
+        """
+        return self.finish_of(state)
+
+    cdef int32_t survey(self, state_t state, int32_t most, word_t* mask, list doubtful) except -2:
+        """The largest finish_of over the states that tokens lead to from `state`; clears the bits of tokens above `most`.
+
+        mask : bits to clear, or NULL.      doubtful : receives tokens in DOUBT.
+        """
+        cdef Trie trie = self.trie
+        cdef int32_t node = 1, depth, k, finish, farthest = 0
+        cdef state_t after
+        self.path[0] = state
+        while node < trie.n_nodes:
+            depth = trie.depth[node]
+            after = self.recognizer.after(self.path[depth - 1], trie.byte[node])
+            if after < 0:
+                if after == DOUBT_STATE:
+                    for k in range(trie.first[node], trie.first[node + trie.subtree[node]]):
+                        doubtful.append(trie.order[k])
+                node += trie.subtree[node]
+                continue
+            self.path[depth] = after
+            if trie.first[node] < trie.first[node + 1]:
+                finish = self.finish_of(after)
+                if finish > farthest:
+                    farthest = finish
+                if mask != NULL and finish > most:
+                    for k in range(trie.first[node], trie.first[node + 1]):
+                        clear_bit(mask, trie.order[k])
+            node += 1
+        return farthest
+
+    def mask_within(self, state_t state, int32_t budget, word_t[::1] out) -> None:
+        """The mask of a state, less the tokens after which the text could not be finished in `budget - 1` tokens more.
+
+        EOS costs nothing: it is allowed where the text may end.
+        """
+        cdef state_t nameless
+        cdef token_t token
+        cdef int32_t finish
+        self.mask_into(state, out)
+        if state < 0:
+            return
+        nameless = self.recognizer.anonymise(state)
+        farthest = self.farthest.get(nameless)
+        if farthest is not None and farthest <= budget - 1:
+            return
+        doubtful = []
+        farthest = self.survey(nameless, budget - 1, &out[0], doubtful)
+        for token in doubtful:
+            finish = self.finish_of(self.after_token(state, token))
+            if finish > budget - 1:
+                clear_bit(&out[0], token)
+        self.farthest[nameless] = NEVER_FINISHES if doubtful else farthest
+
+
+cdef inline void clear_bit(word_t* mask, token_t token) noexcept nogil:
+    mask[token >> 5] &= ~(<word_t>1 << (token & 31))
+
+
+cdef tuple fewest_tokens(Trie trie, bytes text):
+    """Cut `text` into the fewest tokens.
+
+    Returns (best, cut), int32[len(text) + 1] each: best[i] tokens spell text[i:] (NEVER_FINISHES if none do), and the
+    first of them ends at cut[i].  Dynamic programming from the end; O(len(text) x longest token).
+    """
+    cdef int32_t n_bytes = <int32_t>len(text), start, stop, node
+    best, cut = array("i", bytes(4 * (n_bytes + 1))), array("i", bytes(4 * (n_bytes + 1)))
+    cdef int32_t[::1] best_view = best, cut_view = cut
+    cdef const uint8_t* at = <const uint8_t*>PyBytes_AS_STRING(text)
+    for start in range(n_bytes - 1, -1, -1):
+        best_view[start] = NEVER_FINISHES
+        node = 0
+        for stop in range(start, n_bytes):
+            node = trie.child_of(node, at[stop])
+            if node < 0:
+                break
+            if trie.first[node] < trie.first[node + 1] and best_view[stop + 1] + 1 < best_view[start]:
+                best_view[start], cut_view[start] = best_view[stop + 1] + 1, stop + 1
+    return best, cut
+
+
+cdef class ProductIndex(Index):
+    """`&` and `|`: a token is read by the product iff both sides (one side) read it, so masks are ANDed (ORed)."""
+    cdef Index left, right
+
+    def __init__(self, Product recognizer, vocab, int64_t max_mask_bytes):
+        Index.__init__(self, recognizer, vocab, max_mask_bytes)
+        self.left = make_index(recognizer.left, vocab, max_mask_bytes)
+        self.right = make_index(recognizer.right, vocab, max_mask_bytes)
+
+    cdef int fill(self, state_t state, word_t* mask) except -1:
+        cdef state_t left, right
+        cdef int32_t word
+        cdef const word_t* row
+        cdef bint both = (<Product>self.recognizer).both
+        left, right = (<Product>self.recognizer).pairs[state]
+        if left >= 0:
+            memcpy(mask, self.left.rows.at(self.left.row(left)), <size_t>self.n_words * sizeof(word_t))
+        if right >= 0:
+            row = self.right.rows.at(self.right.row(right))
+            for word in range(self.n_words):
+                mask[word] = mask[word] & row[word] if both else mask[word] | row[word]
+        for token in self.eos_ids:                # EOS is decided by the product
+            clear_bit(mask, token)
+        return 0
+
+
+cdef class MachineIndex(Index):
+    """Lexer x context: the lexer's inner mask, then the leaving tokens, asked by remainder (see lexing.pyx)."""
+    cdef dict lexer_indexes           # lexer -> LexerIndex
+    cdef int64_t max_mask_bytes
+
+    def __init__(self, Machine recognizer, vocab, int64_t max_mask_bytes):
+        Index.__init__(self, recognizer, vocab, max_mask_bytes)
+        self.lexer_indexes, self.max_mask_bytes = {}, max_mask_bytes
+
+    cdef int fill(self, state_t state, word_t* mask) except -1:
+        cdef Machine machine = <Machine>self.recognizer
+        cdef Trie trie = self.trie
+        cdef Recognizer lexer
+        cdef LexerIndex lexer_index
+        cdef LexerEntry entry
+        cdef Leaving group
+        cdef state_t lexer_state, after
+        cdef bint anonymous
+        cdef int32_t node, first_node, end_node
+        cdef token_t token
+        context, lexer_state, text, anonymous = machine.keys[state]
+        lexer = machine.lexer(context)
+        if lexer is None:
+            return 0
+        lexer_index = self.lexer_indexes.get(lexer)
+        if lexer_index is None:
+            lexer_index = self.lexer_indexes[lexer] = process_lexer_index(lexer, self.vocab, self.max_mask_bytes)
+        entry = lexer_index.entry(lexer_state)
+        memcpy(mask, entry.inner, <size_t>self.n_words * sizeof(word_t))
+        doubtful = []
+        for group in entry.leaving:
+            if machine.captures[context] and anonymous:
+                self.collect(group, doubtful)
+                continue
+            next_context = machine.exit(context, group.labels, None)
+            if next_context == DEAD_STATE:
+                continue
+            for token in group.ended:
+                set_bit(mask, token)
+            after = machine.enter(next_context, anonymous or machine.captures[context])
+            if group.remainders is not None:
+                walk(group.remainders, machine, after, self.path, mask, 1, group.remainders.n_nodes, doubtful)
+            else:
+                for first_node, end_node, _ in group.segments:
+                    walk(trie, machine, after, self.path, mask, first_node, end_node, doubtful)
+        if entry.ends_here:
+            node = 1
+            while node < trie.n_nodes:                 # the first bytes that the lexer cannot read end its lexeme
+                if lexer.after(lexer_state, trie.byte[node]) == DEAD_STATE:
+                    walk(trie, machine, state, self.path, mask, node, node + trie.subtree[node], doubtful)
+                node += trie.subtree[node]
+        if doubtful:
+            self.doubtful[state] = doubtful
+        return 0
+
+    cdef void collect(self, Leaving group, list tokens):
+        """All tokens of a group."""
+        cdef int32_t first_node, end_node, k
+        tokens.extend(group.ended)
+        for first_node, end_node, _ in group.segments:
+            for k in range(self.trie.first[first_node], self.trie.first[end_node]):
+                tokens.append(self.trie.order[k])
+
+
+cdef Index make_index(Recognizer recognizer, vocab, int64_t max_mask_bytes):
+    """The index that suits a recogniser."""
+    if isinstance(recognizer, Machine):
+        return MachineIndex(recognizer, vocab, max_mask_bytes)
+    if isinstance(recognizer, Product):
+        return ProductIndex(recognizer, vocab, max_mask_bytes)
+    return Index(recognizer, vocab, max_mask_bytes)
+
+
+def index_of(Recognizer recognizer not None, vocab, int64_t max_mask_bytes) -> Index:
+    """Masks and steps of `recognizer` over `vocab`, with at most `max_mask_bytes` of finished masks."""
+    return make_index(recognizer, vocab, max_mask_bytes)

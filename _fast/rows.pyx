@@ -1,0 +1,94 @@
+# RowStore: the finished masks of one index, one row a state, equal rows stored once.  Uses: types.
+#
+# Rows live in blocks that never move, so that a batch can be copied without the GIL.  When the byte limit is reached,
+# all rows are dropped and made anew when asked for (the policy of RE2's automaton cache: no bookkeeping on a hit);
+# `pins` holds that off while a copy without the GIL is under way.
+
+
+cdef enum:
+    NO_ROW = -1
+    ROWS_PER_BLOCK = 16
+
+
+cdef class RowStore:
+    """Mask rows by state."""
+    cdef int32_t n_words         # words a row
+    cdef int32_t n_rows          # rows in use
+    cdef int32_t max_rows        # rows that fit the byte limit, at least 4
+    cdef int32_t n_blocks        # blocks allocated
+    cdef int32_t n_numbered      # length of row_of
+    cdef int32_t pins            # copies without the GIL that are under way
+    cdef word_t** blocks         # [n_blocks][ROWS_PER_BLOCK, n_words]
+    cdef int32_t* row_of         # state -> row, NO_ROW where none is made
+    cdef dict by_hash            # content hash -> row numbers
+
+    def __cinit__(self, int32_t n_words, int64_t max_bytes):
+        self.n_words = n_words
+        self.max_rows = <int32_t>max(4, min(max_bytes // (4 * max(n_words, 1)), 2**30))
+        self.by_hash = {}
+
+    def __dealloc__(self):
+        cdef int32_t block
+        for block in range(self.n_blocks):
+            free(self.blocks[block])
+        free(self.blocks)
+        free(self.row_of)
+
+    cdef inline word_t* at(self, int32_t row) noexcept nogil:
+        return self.blocks[row // ROWS_PER_BLOCK] + <size_t>(row % ROWS_PER_BLOCK) * self.n_words
+
+    cdef inline int32_t find(self, state_t state) noexcept nogil:
+        """The row of `state`, or NO_ROW."""
+        return self.row_of[state] if state < self.n_numbered else NO_ROW
+
+    cdef int32_t share(self, state_t state, int32_t row) except -2:
+        """Give `state` a row that exists."""
+        cdef int32_t length, number
+        cdef int32_t* row_of
+        if state >= self.n_numbered:
+            length = max(64, 2 * (state + 1))
+            row_of = <int32_t*>realloc(self.row_of, <size_t>length * sizeof(int32_t))
+            if row_of == NULL:
+                raise MemoryError()
+            for number in range(self.n_numbered, length):
+                row_of[number] = NO_ROW
+            self.row_of, self.n_numbered = row_of, length
+        self.row_of[state] = row
+        return row
+
+    cdef int32_t add(self, state_t state, const word_t* content) except -2:
+        """Store a mask for `state`; an equal one is shared."""
+        cdef int32_t row, number
+        cdef uint64_t digest = 0xCBF29CE484222325U, prime = 0x100000001B3U       # FNV-1a, 64 bit, by words
+        cdef word_t** blocks
+        for number in range(self.n_words):
+            digest = (digest ^ content[number]) * prime
+        same = self.by_hash.setdefault(digest, [])
+        for row in same:
+            if memcmp(self.at(row), content, <size_t>self.n_words * sizeof(word_t)) == 0:
+                return self.share(state, row)
+        if self.n_rows >= self.max_rows and self.pins == 0:
+            self.drop()
+            same = self.by_hash.setdefault(digest, [])
+        if self.n_rows == self.n_blocks * ROWS_PER_BLOCK:
+            blocks = <word_t**>realloc(self.blocks, <size_t>(self.n_blocks + 1) * sizeof(word_t*))
+            if blocks == NULL:
+                raise MemoryError()
+            self.blocks = blocks
+            blocks[self.n_blocks] = <word_t*>malloc(<size_t>ROWS_PER_BLOCK * max(self.n_words, 1) * sizeof(word_t))
+            if blocks[self.n_blocks] == NULL:
+                raise MemoryError()
+            self.n_blocks += 1
+        row = self.n_rows
+        memcpy(self.at(row), content, <size_t>self.n_words * sizeof(word_t))
+        self.n_rows += 1
+        same.append(row)
+        return self.share(state, row)
+
+    cdef void drop(self):
+        """Forget all rows; their memory is used again."""
+        cdef int32_t number
+        for number in range(self.n_numbered):
+            self.row_of[number] = NO_ROW
+        self.n_rows = 0
+        self.by_hash.clear()

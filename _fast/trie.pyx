@@ -1,0 +1,289 @@
+# Trie: every token of a vocabulary, in depth-first order, so that a walk is one pass over flat arrays.  Uses: types.
+#
+# Not here: what a token's bytes are (guided/vocab), which tokens a language may read (walk).
+# Slow twin: tests/oracle/slow_trie.py.  Derivation: docs/architecture.md.
+
+# Nodes are numbered in 32 signed bits, and there is at most one node per byte, and the root.
+MAX_TRIE_BYTES = 2**31 - 2
+
+cdef struct Spelling:
+    uint64_t key              # the first 8 bytes, big-endian, padded by 0: decides nearly every comparison
+    const uint8_t* text       # the token's bytes, inside Trie.blob
+    uint32_t length           # bytes
+    token_t token             # its id: the last tie-break, so that ids of equal bytes ascend
+
+cdef int compare_spellings(const void* left_entry, const void* right_entry) noexcept nogil:
+    """Order by bytes, then by id; the comparison that qsort wants."""
+    cdef const Spelling* left = <const Spelling*>left_entry
+    cdef const Spelling* right = <const Spelling*>right_entry
+    cdef uint32_t shorter
+    cdef int order
+    if left.key != right.key:
+        return -1 if left.key < right.key else 1
+    shorter = left.length if left.length < right.length else right.length
+    order = memcmp(left.text, right.text, shorter)
+    if order != 0:
+        return order
+    if left.length != right.length:
+        return -1 if left.length < right.length else 1
+    return -1 if left.token < right.token else 1
+
+cdef uint32_t common_prefix(const Spelling* left, const Spelling* right) noexcept nogil:
+    """Bytes that two tokens share at their start."""
+    cdef uint32_t shorter = left.length if left.length < right.length else right.length
+    cdef uint32_t shared = 0
+    while shared < shorter and left.text[shared] == right.text[shared]:
+        shared += 1
+    return shared
+
+cdef class Trie:
+    """The prefix tree of a vocabulary: node 0 is the empty string, children follow their parent in order of bytes.
+
+    tokens : list[bytes]; the index is the id.  b"" means "never text" and is not in the tree; ids may share bytes.
+    size   : ids in all (>= len(tokens)); those above len(tokens) are b"".  Default len(tokens).
+    Raises VocabularyError for a token that is not bytes, or 2 GiB of bytes.
+    Cost: one sort and one pass, O(total bytes); 13 bytes per node and 8 per token beside the bytes themselves.
+    """
+    cdef readonly int32_t n_nodes      # nodes, the root included
+    cdef readonly int32_t max_depth    # bytes of the longest token
+    cdef readonly int32_t n_tokens     # ids, those without text included; bits of a mask
+    cdef readonly int32_t n_words      # ceil(n_tokens / 32): uint32 words of a mask
+    cdef readonly int32_t n_ordered    # ids with text; entries of `order`
+    cdef readonly bytes blob           # the bytes of every token, one after the other, by id
+    cdef const uint8_t* text           # where `blob` starts
+    cdef uint32_t* offset              # [n_tokens + 1]: token t is text[offset[t] .. offset[t + 1])
+    cdef uint8_t* byte                 # [n_nodes]: the byte that leads here from the parent; 0 at the root
+    cdef int32_t* subtree              # [n_nodes]: nodes below, itself included; the next sibling is node + subtree[node]
+    cdef int32_t* depth                # [n_nodes]: bytes from the root
+    cdef int32_t* first                # [n_nodes + 1]: tokens that end at a node are order[first[node] .. first[node + 1])
+    cdef token_t* order                # [n_ordered]: ids by bytes; a subtree is order[first[node] .. first[node + subtree[node]])
+    cdef int32_t root_child[256]       # the child of the root for each byte, -1 where there is none
+
+    def __init__(self, tokens, size=None):
+        cdef Py_ssize_t position
+        pieces = tokens if type(tokens) is list else list(tokens)
+        for position, piece in enumerate(pieces):
+            if type(piece) is not bytes:
+                raise VocabularyError(f"tokens are bytes, not {type(piece).__name__}", position)
+        blob = b"".join(pieces)
+        self._check_size(blob, len(pieces), size)
+        self._build(blob, array("i", map(len, pieces)), len(pieces) if size is None else size)
+
+    @staticmethod
+    def from_blob(bytes blob, const int32_t[::1] lengths, size=None) -> Trie:
+        """The trie of tokens that lie one after the other in `blob`.
+
+        lengths : int32[n], bytes of each token, by id; they sum to len(blob).      size : as in Trie.
+        """
+        cdef Trie trie = Trie.__new__(Trie)
+        trie._check_size(blob, lengths.shape[0], size)
+        trie._build(blob, lengths, lengths.shape[0] if size is None else size)
+        return trie
+
+    def __dealloc__(self):
+        free(self.offset)
+        free(self.byte)
+        free(self.subtree)
+        free(self.depth)
+        free(self.first)
+        free(self.order)
+
+    def _check_size(self, blob, n_given, size):
+        if self.offset != NULL:
+            raise ValueError("a Trie is built once")
+        if not n_given <= (n_given if size is None else size) < 2**31 - 32:
+            raise VocabularyError(f"size must be at least the number of tokens, {n_given:,}, and fit in 31 bits, not {size:,}")
+        if len(blob) > MAX_TRIE_BYTES:
+            raise VocabularyError(f"the tokens have {len(blob):,} bytes, at most {MAX_TRIE_BYTES:,} can be indexed")
+
+    cdef _build(self, bytes blob, const int32_t[::1] lengths, int32_t size):
+        """Copy the lengths, sort, and lay the nodes out.  Runs once per object."""
+        cdef int32_t token, length, end = 0, blob_length = <int32_t>len(blob)
+        cdef Spelling* entries = NULL
+        self.n_tokens = size
+        self.n_words = (size + 31) // 32
+        self.blob = blob
+        self.text = <const uint8_t*>PyBytes_AS_STRING(blob)
+        self.offset = <uint32_t*>malloc((<size_t>size + 1) * sizeof(uint32_t))
+        if self.offset == NULL:
+            raise MemoryError()
+        for token in range(size):
+            self.offset[token] = end
+            length = lengths[token] if token < lengths.shape[0] else 0
+            if not 0 <= length <= blob_length - end:
+                raise ValueError(f"lengths do not fit in the blob at token {token}")
+            self.n_ordered += length > 0
+            end += length
+        self.offset[size] = end
+        if end != blob_length:
+            raise ValueError(f"lengths sum to {end:,}, the blob has {blob_length:,} bytes")
+        entries = <Spelling*>malloc((<size_t>self.n_ordered + 1) * sizeof(Spelling))
+        self.order = <token_t*>malloc((<size_t>self.n_ordered + 1) * sizeof(token_t))
+        if entries == NULL or self.order == NULL:
+            free(entries)
+            raise MemoryError()
+        try:
+            with nogil:
+                self.sort_tokens(entries)
+                self.count_nodes(entries)
+            self.byte = <uint8_t*>malloc(<size_t>self.n_nodes)
+            self.subtree = <int32_t*>malloc(<size_t>self.n_nodes * sizeof(int32_t))
+            self.depth = <int32_t*>malloc(<size_t>self.n_nodes * sizeof(int32_t))
+            self.first = <int32_t*>malloc((<size_t>self.n_nodes + 1) * sizeof(int32_t))
+            if self.byte == NULL or self.subtree == NULL or self.depth == NULL or self.first == NULL:
+                raise MemoryError()
+            with nogil:
+                self.lay_nodes(entries)
+        finally:
+            free(entries)
+
+    cdef void sort_tokens(self, Spelling* entries) noexcept nogil:
+        """Fill `order`: ids with text, by their bytes."""
+        cdef token_t token
+        cdef int32_t count = 0, place
+        cdef uint32_t position
+        for token in range(self.n_tokens):
+            if self.offset[token + 1] == self.offset[token]:
+                continue
+            entries[count].text = self.text + self.offset[token]
+            entries[count].length = self.offset[token + 1] - self.offset[token]
+            entries[count].token = token
+            entries[count].key = 0
+            for position in range(8):
+                entries[count].key <<= 8
+                if position < entries[count].length:
+                    entries[count].key |= entries[count].text[position]
+            count += 1
+        qsort(entries, count, sizeof(Spelling), compare_spellings)
+        for place in range(count):
+            self.order[place] = entries[place].token
+
+    cdef void count_nodes(self, const Spelling* entries) noexcept nogil:
+        """Set n_nodes and max_depth: a token adds one node for each byte that it does not share with the one before."""
+        cdef int32_t place
+        self.n_nodes = 1
+        for place in range(self.n_ordered):
+            self.n_nodes += entries[place].length
+            if place > 0:
+                self.n_nodes -= common_prefix(&entries[place - 1], &entries[place])
+            if <int32_t>entries[place].length > self.max_depth:
+                self.max_depth = entries[place].length
+
+    cdef void lay_nodes(self, const Spelling* entries) noexcept nogil:
+        """Fill the node arrays from the sorted tokens, in one pass.
+
+        While a node is open, that is until the last token below it is laid, its entry of `subtree` holds its parent.
+        """
+        cdef int32_t node = 0, parent, next_node = 1, place, byte
+        cdef uint32_t shared
+        cdef const Spelling* entry
+        for byte in range(256):
+            self.root_child[byte] = -1
+        self.byte[0] = 0
+        self.depth[0] = 0
+        self.first[0] = 0
+        self.subtree[0] = -1
+        for place in range(self.n_ordered):
+            entry = &entries[place]
+            shared = common_prefix(&entries[place - 1], entry) if place > 0 else 0
+            while self.depth[node] > <int32_t>shared:       # this token leaves the one before: close what it leaves
+                parent = self.subtree[node]
+                self.subtree[node] = next_node - node
+                node = parent
+            if shared == 0:
+                self.root_child[entry.text[0]] = next_node
+            while shared < entry.length:
+                self.byte[next_node] = entry.text[shared]
+                self.depth[next_node] = self.depth[node] + 1
+                self.first[next_node] = place
+                self.subtree[next_node] = node
+                node = next_node
+                next_node += 1
+                shared += 1
+        while node >= 0:
+            parent = self.subtree[node]
+            self.subtree[node] = next_node - node
+            node = parent
+        self.first[self.n_nodes] = self.n_ordered
+
+    cdef int32_t child_of(self, int32_t node, uint8_t byte) noexcept nogil:
+        """The child of `node` by `byte`, or -1.  One load at the root, else one per smaller sibling."""
+        cdef int32_t child = node + 1, end = node + self.subtree[node]
+        if node == 0:
+            return self.root_child[byte]
+        while child < end and self.byte[child] <= byte:
+            if self.byte[child] == byte:
+                return child
+            child += self.subtree[child]
+        return -1
+
+    def _check_node(self, int32_t node):
+        if not 0 <= node < self.n_nodes:
+            raise IndexError(f"node {node} of a trie of {self.n_nodes:,} nodes")
+
+    def __len__(self) -> int:
+        return self.n_tokens
+
+    def __reduce__(self):
+        return Trie.from_blob, (self.blob, self.lengths(), self.n_tokens)
+
+    def token_bytes(self, int32_t token) -> bytes:
+        """The bytes of a token; b"" where it never stands for text.  Raises IndexError outside 0..n_tokens - 1."""
+        if not 0 <= token < self.n_tokens:
+            raise IndexError(f"token {token} of a vocabulary of {self.n_tokens:,}")
+        return PyBytes_FromStringAndSize(<const char*>self.text + self.offset[token],
+                                         self.offset[token + 1] - self.offset[token])
+
+    def lengths(self) -> array:
+        """int32[n_tokens]: bytes of each token."""
+        cdef int32_t token
+        found = array("i", bytes(4 * self.n_tokens))
+        cdef int32_t[::1] view = found
+        for token in range(self.n_tokens):
+            view[token] = self.offset[token + 1] - self.offset[token]
+        return found
+
+    def child(self, int32_t node, uint8_t byte) -> int:
+        """The child of `node` by `byte`, or -1."""
+        self._check_node(node)
+        return self.child_of(node, byte)
+
+    def node_of(self, const uint8_t[::1] text) -> int:
+        """The node of `text`, or -1 where no token starts with it."""
+        cdef int32_t node = 0
+        cdef Py_ssize_t position
+        self._check_node(0)
+        for position in range(text.shape[0]):
+            node = self.child_of(node, text[position])
+            if node < 0:
+                break
+        return node
+
+    def node(self, int32_t node) -> tuple:
+        """(byte, depth, subtree, ids that end here) of one node, for tests and for people."""
+        self._check_node(node)
+        ids = [self.order[place] for place in range(self.first[node], self.first[node + 1])]
+        return self.byte[node], self.depth[node], self.subtree[node], ids
+
+    def ids_of(self, const uint8_t[::1] text) -> list:
+        """Every id whose bytes are `text`, ascending."""
+        cdef int32_t node = self.node_of(text)
+        return [] if node <= 0 else self.node(node)[3]
+
+    def ids_below(self, int32_t node) -> list:
+        """Every id whose bytes start with the node's text, in order of bytes."""
+        self._check_node(node)
+        return [self.order[place] for place in range(self.first[node], self.first[node + self.subtree[node]])]
+
+    def longest_prefix(self, const uint8_t[::1] text) -> tuple:
+        """(smallest id, bytes) of the longest token that `text` starts with; (-1, 0) if there is none."""
+        cdef int32_t node = 0, token = -1
+        cdef Py_ssize_t position, length = 0
+        self._check_node(0)
+        for position in range(text.shape[0]):
+            node = self.child_of(node, text[position])
+            if node < 0:
+                break
+            if self.first[node] < self.first[node + 1]:
+                token, length = self.order[self.first[node]], position + 1
+        return token, length

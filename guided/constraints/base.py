@@ -1,0 +1,94 @@
+"""Constraint: a language that knows no tokenizer, with `&` and `|`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from guided import _fast
+from guided.automata.compile import compile_dfa
+from guided.automata.syntax import Both, Node, union
+from guided.errors import ConstraintError
+from guided.limits import DEFAULT_LIMITS, Limits
+
+
+class Constraint:
+    """A language of texts, compiled when it is first needed.
+
+    name   : what people read in errors and in explain().
+    build  : makes the recogniser; called once.
+    node   : the syntax tree if the language is regular; `&` and `|` of regular languages are exact, without dead ends.
+    parse  : the value of a complete text (the text itself, a JSON value, an instance of a type).
+    value_kind : "text" or "json": whether a part of a text has a partial value.
+    explain : details for guided.explain.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        build: Callable[[], _fast.Recognizer],
+        *,
+        node: Node | None = None,
+        parse: Callable[[str], Any] = str,
+        value_kind: str = "text",
+        explain: Callable[[], dict[str, Any]] = dict,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        self.name, self.node, self.limits, self.value_kind = name, node, limits, value_kind
+        self._build, self._parse, self._explain = build, parse, explain
+        self._recognizer: _fast.Recognizer | None = None
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def recognizer(self) -> _fast.Recognizer:
+        """The compiled language.  Raises ConstraintError if it has no member at all."""
+        if self._recognizer is None:
+            recognizer = self._build()
+            if recognizer.start == _fast.DEAD:
+                raise ConstraintError(f"{self.name} has no member: no text at all fits it")
+            self._recognizer = recognizer
+        return self._recognizer
+
+    def accepts(self, text: str | bytes) -> bool:
+        """Whether a whole text is a member."""
+        return bool(self.recognizer().accepts(text))
+
+    def parse(self, text: str) -> Any:
+        """The value of a complete text."""
+        return self._parse(text)
+
+    def explain(self) -> dict[str, Any]:
+        """What it compiled to."""
+        recognizer = self.recognizer()
+        return {
+            "constraint": self.name,
+            "recognizer": type(recognizer).__name__,
+            "states_so_far": recognizer.n_states,
+            **self._explain(),
+        }
+
+    def __and__(self, other: Constraint) -> Constraint:
+        """Texts in both.  Exact for regular languages; else a text may run into a DeadEnd that neither side has."""
+        return self._combine(other, both=True)
+
+    def __or__(self, other: Constraint) -> Constraint:
+        """Texts in either."""
+        return self._combine(other, both=False)
+
+    def _combine(self, other: Constraint, *, both: bool) -> Constraint:
+        if not isinstance(other, Constraint):
+            return NotImplemented
+        name = f"({self.name} {'&' if both else '|'} {other.name})"
+        value_kind = "json" if both and "json" in (self.value_kind, other.value_kind) else "text"
+        parse = next((side._parse for side in (self, other) if value_kind == "json" and side.value_kind == "json"), str)
+        if self.node is not None and other.node is not None:
+            node = Both((self.node, other.node)) if both else union(self.node, other.node)
+            return Constraint(name, lambda: compile_dfa(node, limits=self.limits), node=node, limits=self.limits)
+        return Constraint(
+            name,
+            lambda: _fast.Product(self.recognizer(), other.recognizer(), both, self.limits.max_states),
+            parse=parse,
+            value_kind=value_kind,
+            limits=self.limits,
+        )

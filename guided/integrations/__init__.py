@@ -1,0 +1,1 @@
+"""guided inside other people's loops: transformers.  Floor 6."""
