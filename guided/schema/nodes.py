@@ -25,7 +25,7 @@ class SchemaNode:
     values: tuple[int, ...] | None = None  # one of these nodes, for the arrays and objects of enum or const
     min_length: int = 0
     max_length: int | None = None
-    texts: tuple[Node, ...] = ()  # trees of decoded text: pattern, format
+    texts: tuple[tuple[str, Node], ...] = ()  # pattern, format: (name of the language, tree of decoded text)
     low: Decimal | None = None
     low_open: bool = False
     high: Decimal | None = None
@@ -40,6 +40,29 @@ class SchemaNode:
     all_of: tuple[int, ...] = ()  # also the target of $ref
     any_of: tuple[tuple[int, ...], ...] = ()  # anyOf and oneOf: one of each group
     one_of: tuple[int, ...] = ()  # the group among any_of that must be disjoint
+
+    def keywords(self) -> list[str]:
+        """The keywords of this node that are enforced, for explain()."""
+        return [
+            word
+            for word, holds in (
+                ("type", self.types is not None),
+                ("enum/const", self.strings is not None),
+                ("minLength/maxLength", self.min_length > 0 or self.max_length is not None),
+                *((name.split(" ", 1)[0], True) for name, _ in self.texts),
+                ("minimum/maximum", self.low is not None or self.high is not None),
+                ("properties", bool(self.properties)),
+                ("additionalProperties", self.additional is not None),
+                ("required", bool(self.required)),
+                ("prefixItems", bool(self.prefix)),
+                ("items", self.items is not None),
+                ("minItems/maxItems", self.min_items > 0 or self.max_items is not None),
+                ("$ref/allOf", bool(self.all_of)),
+                ("oneOf", bool(self.one_of)),
+                ("anyOf", len(self.any_of) > bool(self.one_of)),
+            )
+            if holds
+        ]
 
     def property(self, name: str | None) -> int | None:
         """The sub-schema for the value of property `name` (None: a name that is not declared)."""
