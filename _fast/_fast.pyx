@@ -10,12 +10,15 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.math cimport INFINITY
 from libc.stdlib cimport calloc, free, malloc, qsort, realloc
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcmp, memcpy, memmove, memset
 
 from guided.errors import LimitExceeded, TokenRejected, VocabularyError
 
 include "types.pxi"          # number types, DEAD
 include "recognizer.pyx"     # a language, a byte at a time; its table is filled on demand
+include "nfa.pyx"            # byte automata with counted loops, built backwards
+include "dfa.pyx"            # a regular language: sets of places in the byte automaton, made on demand
+include "table.pyx"          # finished automata: product, complement, minimisation
 include "trie.pyx"           # the tokens of a vocabulary as a flat tree
 include "walk.pyx"           # which tokens may a language read next?
 include "external.pyx"      # a language written in Python

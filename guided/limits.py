@@ -24,7 +24,7 @@ class Limits:
     max_pattern_depth: int = 10_000
     max_nfa_states: int = 1_000_000
     max_dfa_states: int = 50_000
-    max_states: int = 4_000_000
+    max_states: int = 1_000_000
     max_mask_bytes: int = 64 * 2**20
     max_schema_nodes: int = 100_000
     max_schema_depth: int = 1_000

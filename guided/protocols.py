@@ -61,7 +61,11 @@ class Contexts(Protocol):
         """
 
     def captures(self, context: int, /) -> bool:
-        """Whether exit() needs the text of the lexeme."""
+        """Whether exit() needs the text of the lexeme.
+
+        Which text it is may change the contexts to come, but not whether anything can follow: names that may not be
+        used again are kept out by the lexer.  (Masks ask exit() once, with None, for all texts.)
+        """
 
     def is_accepting(self, context: int, /) -> bool:
         """Whether the text may end here, nothing of the context's lexeme being written."""

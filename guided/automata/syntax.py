@@ -26,6 +26,13 @@ class Literal:
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """Any of these texts; a union of literals of any size, in one object."""
+
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Chars:
     """One code point out of sorted, disjoint, inclusive ranges."""
 
@@ -80,7 +87,19 @@ class Ahead:
     negative: bool = False
 
 
-Node = Never | Literal | Chars | Concat | Union | Repeat | Both | Not | Ahead
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Zero-width: nothing stands before this place."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Zero-width: nothing stands after this place; or, if `newline`, nothing but one newline (Python's `$`)."""
+
+    newline: bool = False
+
+
+Node = Never | Literal | Words | Chars | Concat | Union | Repeat | Both | Not | Ahead | Start | End
 
 EMPTY = Literal("")
 NEVER = Never()
@@ -130,7 +149,10 @@ def concat(*parts: Node) -> Node:
     for part in parts:
         if isinstance(part, Never):
             return NEVER
-        flat.extend(part.parts if isinstance(part, Concat) else () if part == EMPTY else (part,))
+        if isinstance(part, Concat):
+            flat.extend(part.parts)
+        elif not (isinstance(part, Literal) and part.text == ""):
+            flat.append(part)
     return EMPTY if not flat else flat[0] if len(flat) == 1 else Concat(tuple(flat))
 
 

@@ -83,13 +83,6 @@ def test_missing_bytes_are_those_without_a_token_of_their_own():
     assert Vocabulary([*every[:65], *every[66:], b"AB"]).missing_bytes == b"A"
 
 
-def test_a_ready_trie_must_not_spell_eos():
-    trie = Vocabulary([b"a", b"b", b""]).trie
-    assert Vocabulary.from_trie(trie, {2}).tokens == [b"a", b"b", b""]
-    with pytest.raises(VocabularyError, match=r"token 1: an EOS or special id has text b'b'"):
-        Vocabulary.from_trie(trie, {1})
-
-
 def test_copies_are_equal_and_independent():
     vocab = Vocabulary([b"a", b"b"], {2}, 3)
     twin = copy.deepcopy(vocab)

@@ -1,0 +1,414 @@
+# The byte automaton of a regular language, built backwards: every piece is made with the state that follows it.  Uses: types.
+#
+# A state has byte edges (a range of bytes -> state), empty edges, perhaps a label (accepting) or a counted loop.
+# Counted repeats are *not* unrolled: a loop state carries {least, most}, and a place in the automaton is the state's number
+# together with the counters of the loops around it, packed into one 64-bit number (dfa.pyx).
+# Source: Thompson (1968) for the construction; the counters follow Gelade, Gyssens, Martens (SIAM J. Comput. 41, 2012).
+
+
+cdef struct NfaState:
+    int32_t edge        # first of n_edges in `edges`
+    int32_t n_edges
+    int32_t empty       # first of n_empty in `empties`
+    int32_t n_empty
+    int32_t label       # the alternative that is complete here, -1: none
+    int32_t loop        # the counted loop at whose end this state stands, -1: none
+    int32_t within      # the innermost counted loop around this state, -1: none
+    int32_t closure     # first of n_closure in `closures`; -1: not computed yet
+    int32_t n_closure
+
+cdef struct NfaEdge:
+    int32_t target
+    uint8_t low         # bytes low..high, inclusive
+    uint8_t high
+
+cdef struct NfaEmpty:
+    int32_t target
+    int32_t guard       # GUARD_*: when this edge may be used
+
+cdef struct NfaLoop:
+    int64_t least       # completed rounds before the loop may be left
+    int64_t most        # rounds at most; -1: any number
+    int64_t mask        # of the counter, shifted down: counts 0..most - 1 (0..least - 1 if unbounded)
+    int32_t shift       # where the counter stands among the counters
+    int32_t bits        # counter bits of this loop and those around it
+    int32_t parent      # the loop around this one, -1: none
+    int32_t entry       # first state of the body
+    int32_t exit        # the state after the loop
+    int32_t state       # the loop's own state, where a round ends
+    int32_t active      # scratch: this round is being opened without a byte in between
+
+cdef enum:
+    GUARD_NONE = 0
+    GUARD_START = 1     # nothing has been read
+    GUARD_NOT_START = 2
+    GUARD_END = 3       # nothing follows
+    NO_STATE = -1
+
+START, NOT_START, END = GUARD_START, GUARD_NOT_START, GUARD_END
+
+
+cdef void* grow(void* memory, size_t count, int32_t* capacity, size_t size) except NULL:
+    """`memory` with room for at least `count` items of `size` bytes."""
+    cdef size_t wanted = <size_t>capacity[0]
+    if count <= wanted and memory != NULL:
+        return memory
+    while wanted < count:
+        wanted = max(64, wanted * 2)
+    memory = realloc(memory, wanted * size)
+    if memory == NULL:
+        raise MemoryError()
+    capacity[0] = <int32_t>wanted
+    return memory
+
+
+cdef class Nfa:
+    """A byte automaton under construction; states are ints, and -1 as the state that follows means: no text at all."""
+    cdef NfaState* states
+    cdef NfaEdge* edges
+    cdef NfaEmpty* empties
+    cdef NfaLoop* loops
+    cdef int32_t* closures           # pool of closures: states with byte edges, a label or a loop
+    cdef int32_t* stack              # scratch of `collect`
+    cdef int32_t* seen               # scratch of `collect`: the round in which a state was seen
+    cdef int32_t n_states, n_edges, n_empties, n_loops, n_closures, round
+    cdef int32_t states_capacity, edges_capacity, empties_capacity, loops_capacity, closures_capacity
+    cdef int32_t stack_capacity, seen_capacity
+    cdef int32_t max_states          # Limits.max_nfa_states
+    cdef int32_t current             # the counted loop that is being built
+    cdef int32_t bits                # counter bits needed by the deepest nest of loops
+    cdef dict accepts                # label -> its accepting state
+
+    def __init__(self, int32_t max_states=1_000_000):
+        self.max_states = max_states
+        self.current = -1
+        self.accepts = {}
+
+    def __dealloc__(self):
+        free(self.states); free(self.edges); free(self.empties); free(self.loops)
+        free(self.closures); free(self.stack); free(self.seen)
+
+    def __len__(self):
+        return self.n_states
+
+    # ---- building ----
+
+    cdef int32_t add(self, int32_t n_edges, int32_t n_empty) except -1:
+        """A new state with room for its edges at the end of both pools."""
+        cdef NfaState* state
+        if self.n_states >= self.max_states:
+            raise LimitExceeded("max_nfa_states", self.max_states, self.n_states + 1, "the pattern")
+        self.states = <NfaState*>grow(self.states, self.n_states + 1, &self.states_capacity, sizeof(NfaState))
+        self.edges = <NfaEdge*>grow(self.edges, self.n_edges + n_edges, &self.edges_capacity, sizeof(NfaEdge))
+        self.empties = <NfaEmpty*>grow(self.empties, self.n_empties + n_empty, &self.empties_capacity, sizeof(NfaEmpty))
+        state = &self.states[self.n_states]
+        state.edge, state.n_edges = self.n_edges, n_edges
+        state.empty, state.n_empty = self.n_empties, n_empty
+        state.label = state.loop = state.closure = -1
+        state.n_closure = 0
+        state.within = self.current
+        self.n_edges += n_edges
+        self.n_empties += n_empty
+        self.n_states += 1
+        return self.n_states - 1
+
+    def accept(self, int32_t label=0):
+        """The state in which alternative `label` is complete."""
+        state = self.accepts.get(label)
+        if state is None:
+            state = self.accepts[label] = self.add(0, 0)
+            self.states[state].label = label
+        return state
+
+    def literal(self, const uint8_t[::1] text, int32_t follow):
+        """The bytes of `text`, then `follow`."""
+        cdef Py_ssize_t position
+        cdef int32_t state
+        for position in range(text.shape[0] - 1, -1, -1):
+            state = self.add(1, 0)
+            self.edges[self.states[state].edge] = NfaEdge(follow, text[position], text[position])
+            follow = state
+        return follow
+
+    def graph(self, const int32_t[::1] graph, int32_t follow):
+        """A copy of an acyclic byte graph: per node, its number of edges, then (low, high, node or -1 for `follow`) each.
+
+        Nodes come after the nodes they lead to; the last one is the first state.
+        """
+        cdef Py_ssize_t here = 0
+        cdef int32_t first = self.n_states, state = NO_STATE, count, k
+        cdef NfaEdge* edge
+        while here < graph.shape[0]:
+            count = graph[here]
+            here += 1
+            state = self.add(count, 0)
+            edge = &self.edges[self.states[state].edge]
+            for k in range(count):
+                edge[k].low, edge[k].high = <uint8_t>graph[here], <uint8_t>graph[here + 1]
+                edge[k].target = follow if graph[here + 2] < 0 else first + graph[here + 2]
+                here += 3
+        return state
+
+    def words(self, list words, list follows):
+        """Any of the sorted, distinct byte strings, word k followed by follows[k]; shared prefixes are shared states."""
+        cdef Py_ssize_t n_words = len(words), index, depth, shared, longest = 0
+        cdef bytes word, after
+        cdef int32_t state
+        cdef list pending = [[]]        # per depth of the current word: the edges found so far, (byte, state)
+        cdef list ends = [NO_STATE]     # per depth: what follows if a word ends there
+        for index in range(n_words):
+            word = words[index]
+            after = words[index + 1] if index + 1 < n_words else b""
+            shared = common(word, after) if index + 1 < n_words else -1
+            while len(pending) <= len(word):
+                pending.append([])
+                ends.append(NO_STATE)
+            ends[len(word)] = follows[index]
+            for depth in range(len(word), max(shared, 0), -1):     # nodes deeper than what the next word shares are done
+                state = self._node(pending[depth], ends[depth])
+                pending[depth], ends[depth] = [], NO_STATE
+                (<list>pending[depth - 1]).append((word[depth - 1], state))
+        return self._node(pending[0], ends[0]) if n_words else NO_STATE
+
+    cdef int32_t _node(self, list edges, int32_t end) except? -2:
+        """A state with these edges, (byte, state) each, and an empty edge to `end`."""
+        cdef int32_t state, k, position
+        if not edges:
+            return end
+        state = self.add(<int32_t>len(edges), end >= 0)
+        position = self.states[state].edge
+        for k in range(<int32_t>len(edges)):
+            byte, target = edges[k]
+            self.edges[position + k] = NfaEdge(target, byte, byte)
+        if end >= 0:
+            self.empties[self.states[state].empty] = NfaEmpty(end, GUARD_NONE)
+        return state
+
+    def split(self, targets):
+        """A state from which every one of `targets` goes on without a byte; -1 targets are left out."""
+        targets = [target for target in targets if target >= 0]
+        if not targets:
+            return NO_STATE
+        if len(targets) == 1:
+            return targets[0]
+        state = self.add(0, <int32_t>len(targets))
+        self.set_targets(state, targets)
+        return state
+
+    def set_targets(self, int32_t state, list targets):
+        """Fill the empty edges of a state made by `knot`, or less of them."""
+        cdef int32_t k, first = self.states[state].empty
+        self.states[state].n_empty = <int32_t>len(targets)
+        for k in range(<int32_t>len(targets)):
+            self.empties[first + k] = NfaEmpty(targets[k], GUARD_NONE)
+
+    def knot(self, int32_t n_targets=2):
+        """A state whose empty edges are filled in later: where a loop closes."""
+        state = self.add(0, n_targets)
+        self.states[state].n_empty = 0
+        return state
+
+    def guard(self, int32_t target, int32_t guard):
+        """A state that goes on to `target` without a byte, but only at the START (NOT_START, END) of the text."""
+        state = self.add(0, 1)
+        self.empties[self.states[state].empty] = NfaEmpty(target, guard)
+        return state
+
+    def table(self, Table table, dict follows):
+        """A copy of a finished automaton: from a state with labels L the states follows[L] follow.  Returns its first state."""
+        cdef int32_t first = self.n_states, state, byte, low, target, n_edges, made, k
+        cdef int32_t* row
+        cdef const uint8_t* classes = table.byte_class
+        cdef NfaEdge[256] edges
+        if table.start < 0:
+            return NO_STATE
+        for state in range(table.n_states):
+            row = table.follow + <size_t>state * table.n_columns
+            n_edges, low = 0, 0
+            for byte in range(1, 257):
+                if byte == 256 or row[classes[byte]] != row[classes[low]]:
+                    if row[classes[low]] >= 0:
+                        edges[n_edges] = NfaEdge(first + row[classes[low]], <uint8_t>low, <uint8_t>(byte - 1))
+                        n_edges += 1
+                    low = byte
+            targets = follows[table.labels[state]] if table.labels[state] else []
+            made = self.add(n_edges, <int32_t>len(targets))
+            memcpy(self.edges + self.states[made].edge, edges, n_edges * sizeof(NfaEdge))
+            for k in range(<int32_t>len(targets)):
+                self.empties[self.states[made].empty + k] = NfaEmpty(targets[k], GUARD_NONE)
+        return first + table.start
+
+    @property
+    def labels(self):
+        """The labels of the alternatives so far."""
+        return sorted(self.accepts)
+
+    def forget(self):
+        """Drop the remembered closures: edges have been added since."""
+        cdef int32_t state
+        for state in range(self.n_states):
+            self.states[state].closure = -1
+        self.n_closures = 0
+
+    def trim(self):
+        """Take out all edges that lead to no accepting state; returns one byte per state: 1 if it can be completed.
+
+        For guarded automata, the only ones that can have such edges.
+        """
+        cdef int32_t state, k, edge
+        cdef NfaState* node
+        alive = bytearray(self.n_states)
+        sources = [[] for _ in range(self.n_states)]     # which states go on to this one
+        closures = []
+        self.forget()
+        for state in range(self.n_states):
+            node = &self.states[state]
+            for k in range(node.n_edges):
+                sources[self.edges[node.edge + k].target].append(state)
+            if node.loop >= 0:
+                sources[self.loops[node.loop].exit].append(state)
+            if node.n_empty:
+                for item in self.closure(state, False):
+                    if item != state:
+                        sources[item].append(state)
+        queue = list(self.accepts.values())
+        for item in queue:
+            if not alive[item]:
+                alive[item] = 1
+                queue.extend(sources[item])
+        for state in range(self.n_states):
+            node = &self.states[state]
+            for k in range(node.n_edges):
+                edge = node.edge + k
+                if not alive[self.edges[edge].target]:
+                    self.edges[edge].low, self.edges[edge].high = 255, 0
+            if not alive[state]:
+                node.n_edges, node.loop = 0, -1
+        self.forget()
+        return bytes(alive)
+
+    def open_loop(self, int64_t least, int64_t most, int32_t follow):
+        """A counted loop around what is built until `close_loop`; returns the state that follows its body.
+
+        most : -1 for any number.  A body that may be empty must come with least 0.
+        """
+        cdef NfaLoop* loop
+        cdef int32_t outer_bits = self.loops[self.current].bits if self.current >= 0 else 0
+        cdef int32_t index = self.n_loops, state, width = 0
+        cdef int64_t highest = (most if most >= 0 else least) - 1
+        state = self.add(0, 0)
+        while highest >> width:
+            width += 1
+        if outer_bits + width > 58:
+            raise LimitExceeded("max_nfa_states", self.max_states, 2**62, "a nest of counted repeats")
+        self.loops = <NfaLoop*>grow(self.loops, index + 1, &self.loops_capacity, sizeof(NfaLoop))
+        self.n_loops += 1
+        loop = &self.loops[index]
+        loop.least, loop.most, loop.parent, loop.exit, loop.state = least, most, self.current, follow, state
+        loop.shift, loop.mask, loop.bits = outer_bits, (<int64_t>1 << width) - 1, outer_bits + width
+        loop.active, loop.entry = 0, NO_STATE
+        self.states[state].loop = index
+        self.states[state].within = index
+        self.bits = max(self.bits, loop.bits)
+        self.current = index
+        return state
+
+    def close_loop(self, int32_t entry):
+        """End the loop opened last: its body starts at `entry`."""
+        cdef NfaLoop* loop = &self.loops[self.current]
+        loop.entry = entry
+        self.current = loop.parent
+
+    # ---- reading ----
+
+    cdef int close(self, int32_t state) except -1:
+        """Remember the closure of `state`: what can be reached without a byte, loops left closed."""
+        cdef int32_t first = self.n_closures
+        self.collect(state, False)
+        self.states[state].closure = first
+        self.states[state].n_closure = self.n_closures - first
+        return 0
+
+    cdef int collect(self, int32_t origin, bint at_start) except -1:
+        """Append to `closures` all states with byte edges, a label or a loop that `origin` reaches without a byte.
+
+        A path over an END guard has promised that nothing follows: it brings labels only.  The end of a loop's body is
+        left out if `origin` is not in that body: no byte was read in the round, and bodies that may be empty have least 0.
+        """
+        cdef int32_t depth = 1, k, target, guard, item, ended, state
+        cdef NfaState* node
+        self.seen = <int32_t*>grow_zeroed(self.seen, 2 * self.n_states, &self.seen_capacity)
+        self.stack = <int32_t*>grow(self.stack, 2 * self.n_states + 1, &self.stack_capacity, sizeof(int32_t))
+        self.round += 1
+        self.stack[0] = 2 * origin                  # 2 * state + (an END guard was passed)
+        self.seen[2 * origin] = self.round
+        while depth:
+            depth -= 1
+            ended = self.stack[depth] & 1
+            state = self.stack[depth] >> 1
+            node = &self.states[state]
+            if node.label >= 0 or not ended and (node.n_edges or node.loop >= 0 and self.inside(origin, node.loop)):
+                if self.n_closures >= 2_000_000_000 or self.n_closures >= 64 * <int64_t>self.max_states:
+                    raise LimitExceeded("max_nfa_states", self.max_states, self.n_closures, "the pattern's empty moves")
+                self.closures = <int32_t*>grow(self.closures, self.n_closures + 1, &self.closures_capacity, sizeof(int32_t))
+                self.closures[self.n_closures] = state
+                self.n_closures += 1
+            for k in range(node.n_empty):
+                guard = self.empties[node.empty + k].guard
+                if guard == (GUARD_NOT_START if at_start else GUARD_START):
+                    continue
+                item = 2 * self.empties[node.empty + k].target + (ended | (guard == GUARD_END))
+                if self.seen[item] != self.round:
+                    self.seen[item] = self.round
+                    self.stack[depth] = item
+                    depth += 1
+        return 0
+
+    cdef bint inside(self, int32_t state, int32_t loop) noexcept:
+        """Whether `state` belongs to the body of `loop`."""
+        cdef int32_t around = self.states[state].within
+        while around > loop:                        # inner loops are opened later: their numbers are higher
+            around = self.loops[around].parent
+        return around == loop
+
+    def closure(self, int32_t state, bint at_start):
+        """The states with byte edges, a label or a loop that `state` reaches without a byte; for guarded automata."""
+        cdef int32_t first = self.n_closures
+        self.collect(state, at_start)
+        found = [self.closures[k] for k in range(first, self.n_closures)]
+        self.n_closures = first
+        return found
+
+    def byte_classes(self):
+        """256 class numbers and their count: bytes that no edge tells apart share one."""
+        cdef uint8_t[256] cuts
+        cdef int32_t k, byte, count = 0
+        memset(cuts, 0, 256)
+        for k in range(self.n_edges):
+            cuts[self.edges[k].low] = 1          # an edge that was taken out has low 255, high 0: a needless cut, no harm
+            if self.edges[k].high < 255:
+                cuts[self.edges[k].high + 1] = 1
+        classes = bytearray(256)
+        for byte in range(256):
+            count += byte > 0 and cuts[byte]
+            classes[byte] = count
+        return bytes(classes), count + 1
+
+
+cdef void* grow_zeroed(void* memory, size_t count, int32_t* capacity) except NULL:
+    """`memory` with room for `count` int32, what is new being 0."""
+    cdef int32_t before = capacity[0]
+    memory = grow(memory, count, capacity, sizeof(int32_t))
+    if capacity[0] > before:
+        memset(<char*>memory + before * sizeof(int32_t), 0, (capacity[0] - before) * sizeof(int32_t))
+    return memory
+
+
+cdef Py_ssize_t common(bytes left, bytes right):
+    """Length of the longest common prefix."""
+    cdef Py_ssize_t length = min(len(left), len(right)), k = 0
+    cdef const uint8_t* a = left
+    cdef const uint8_t* b = right
+    while k < length and a[k] == b[k]:
+        k += 1
+    return k

@@ -1,0 +1,269 @@
+"""Syntax trees -> byte automaton, built backwards: every piece is made with the state that follows it.
+
+That order makes lookahead simple: what follows the lookahead is already an automaton, to be intersected with it
+(boolean.py).  Nothing here recurses: trees may be as deep as their texts are long.  Not here: text, Unicode tables.
+Source: docs/theory/automata.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from guided import _fast
+from guided.automata import boolean
+from guided.automata.facts import FactsOf
+from guided.automata.syntax import (
+    EMPTY,
+    Ahead,
+    Both,
+    Chars,
+    Concat,
+    End,
+    Literal,
+    Never,
+    Node,
+    Not,
+    Repeat,
+    Start,
+    Union,
+    Words,
+)
+from guided.automata.utf8 import utf8_graph
+from guided.errors import ConstraintError, LimitExceeded
+from guided.limits import DEFAULT_LIMITS, Limits
+
+DEAD = -1
+Labels = tuple[int, ...]
+
+
+def compile_dfa(
+    node: Node | Mapping[int, Node],
+    *,
+    accept: Callable[[Labels], bool] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> _fast.Dfa:
+    """The automaton of `node`, or of labelled alternatives (label -> tree), over the bytes of UTF-8.
+
+    accept : which label sets may end a text.  Others do not count as accepting, and states from which no accepted set
+             can be reached are DEAD; this builds the whole automaton.  Without it, states are made as they are reached.
+    Returns a Dfa; its `start` is DEAD if the language is empty.
+    Raises LimitExceeded (max_nfa_states; max_dfa_states for what must be built in full; max_states while it is read),
+    ConstraintError for lookahead inside an unbounded repeat.
+    """
+    alternatives = {0: node} if not isinstance(node, Mapping) else dict(node)
+    nfa = _fast.Nfa(limits.max_nfa_states)
+    builder = Builder(nfa, limits)
+    entries = [builder.build(alternatives[label], nfa.accept(label)) for label in sorted(alternatives)]
+    dfa = builder.finish(entries)
+    if accept is not None:
+        dfa = boolean.restrict(dfa, accept, limits)
+    return dfa
+
+
+class Builder:
+    """Builds trees into one Nfa; `build` may be called again and again, `finish` ends it."""
+
+    def __init__(self, nfa: _fast.Nfa, limits: Limits) -> None:
+        self.nfa, self.limits = nfa, limits
+        self.facts = FactsOf()
+        self.guarded = False                                # there are guards: closures depend on the place
+        self.pending: list[tuple[int, int, bool]] = []      # `$` before a last newline: (knot, what follows, at the start)
+        self.values: list[int] = []
+        self.tasks: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
+
+    def build(self, root: Node, follow: int) -> int:
+        """The first state of `root` with `follow` after it; DEAD if there is no such text."""
+        self.values.append(follow)
+        self.tasks.append((self._enter, (root,)))
+        while self.tasks:
+            step, arguments = self.tasks.pop()
+            step(*arguments)
+        return self.values.pop()
+
+    def _enter(self, node: Node) -> None:
+        """Replace the state on top of `values`, which follows `node`, by the first state of `node`."""
+        values, nfa = self.values, self.nfa
+        follow = values[-1]
+        kind = type(node)
+        if follow == DEAD or kind is Never:
+            values[-1] = DEAD
+        elif kind is Literal:
+            values[-1] = nfa.literal(node.text.encode("utf-8"), follow)
+        elif kind is Chars:
+            values[-1] = nfa.graph(utf8_graph(node.ranges), follow) if node.ranges else DEAD
+        elif kind is Concat:
+            self.tasks.extend((self._enter, (part,)) for part in node.parts)
+        elif kind is Words:
+            words = sorted({text.encode("utf-8") for text in node.texts})
+            values[-1] = nfa.words(words, [follow] * len(words))
+        elif kind is Union:
+            self._union(node.parts)
+        elif kind is Repeat:
+            self._repeat(node)
+        elif kind is Start:
+            values[-1] = self.guard(follow, _fast.START)
+        elif kind is End:
+            self._end(node)
+        elif kind is Ahead:
+            values[-1] = boolean.ahead(self, node, follow)
+        elif kind is Both or kind is Not:
+            table = boolean.build(node, self.limits)
+            values[-1] = boolean.embed(nfa, table, lambda labels: [follow])
+        else:
+            raise TypeError(f"not a syntax tree: {node!r}")
+
+    # ---- union ----
+
+    def _union(self, parts: tuple[Node, ...]) -> None:
+        texts = [part.text for part in parts if type(part) is Literal]
+        others = [part for part in parts if type(part) is not Literal]
+        if len(texts) > 1:                      # literals share their prefixes
+            others.append(Words(tuple(texts)))
+        else:
+            others = list(parts)
+        follow = self.values.pop()
+        self.tasks.append((self._join, (len(others),)))
+        for part in others:
+            self.tasks.append((self._enter, (part,)))
+            self.tasks.append((self.values.append, (follow,)))
+
+    def _join(self, count: int) -> None:
+        entries = self.values[-count:]
+        del self.values[-count:]
+        self.values.append(self.nfa.split(entries))
+
+    # ---- repeats ----
+
+    def _repeat(self, node: Repeat) -> None:
+        body, least, most = fold(node)
+        follow = self.values[-1]
+        about = self.facts(body)
+        if about.is_empty or (most == 0):
+            if least > 0 and about.is_empty:
+                self.values[-1] = DEAD
+            return
+        if about.nullable and not about.zero_width:
+            least = 0
+        if least == 1 and most == 1:
+            self.tasks.append((self._enter, (body,)))
+        elif least == 0 and most == 1:
+            self.values.append(follow)
+            self.tasks.append((self._join, (2,)))
+            self.tasks.append((self._enter, (body,)))
+        elif about.zero_width:
+            self._unroll(body, least, most)
+        elif most is None and least <= 1:
+            knot = self.nfa.knot()
+            self.values[-1] = knot
+            self.tasks.append((self._close_star, (knot, follow, least)))
+            self.tasks.append((self._enter, (body,)))
+        else:
+            self.values[-1] = self.nfa.open_loop(least, -1 if most is None else most, follow)
+            self.tasks.append((self._close_loop, (follow, least)))
+            self.tasks.append((self._enter, (body,)))
+
+    def _close_star(self, knot: int, follow: int, least: int) -> None:
+        entry = self.values.pop()
+        self.nfa.set_targets(knot, [state for state in (entry, follow) if state != DEAD])
+        self.values.append(knot if least == 0 else entry)
+
+    def _close_loop(self, follow: int, least: int) -> None:
+        entry = self.values.pop()
+        self.nfa.close_loop(entry)
+        if entry == DEAD:
+            self.values.append(follow if least == 0 else DEAD)
+        else:
+            self.values.append(self.nfa.split([entry, follow]) if least == 0 else entry)
+
+    def _unroll(self, body: Node, least: int, most: int | None) -> None:
+        """Repeats of bodies that look around them: copies, as each round stands in another place."""
+        copies = least if most is None else most
+        if copies > self.limits.max_nfa_states // 4:
+            raise LimitExceeded("max_nfa_states", self.limits.max_nfa_states, copies, "a repeated lookahead or anchor")
+        if most is None:
+            if self.facts(body).ahead:
+                raise ConstraintError(
+                    "lookahead inside an unbounded repeat cannot be enforced while writing; bound the repeat ({0,100}), "
+                    "or move the lookahead out of it"
+                )
+            follow = self.values[-1]
+            knot = self.nfa.knot()
+            self.tasks.extend([(self._enter, (body,))] * least)
+            self.tasks.append((self._close_star, (knot, follow, 0)))
+            self.values[-1] = knot
+            self.tasks.append((self._enter, (body,)))
+        else:
+            self.tasks.extend([(self._enter, (body,))] * least)
+            follow = self.values[-1]
+            for _ in range(most - least):       # tasks run last in, first out: each copy leads to the one made before
+                self.tasks.append((self._or_skip, (follow,)))
+                self.tasks.append((self._enter, (body,)))
+
+    def _or_skip(self, follow: int) -> None:
+        self.values[-1] = self.nfa.split([self.values[-1], follow])
+
+    # ---- zero width ----
+
+    def guard(self, target: int, guard: int) -> int:
+        """A state before `target` that may be passed only at the START (NOT_START, END) of the text."""
+        self.guarded = True
+        return self.nfa.guard(target, guard)
+
+    def _end(self, node: End) -> None:
+        follow = self.values[-1]
+        ends = [self.guard(follow, _fast.END)]
+        if node.newline:                        # a last newline may stand here: what follows must read it and then end
+            for at_start, guard in ((True, _fast.START), (False, _fast.NOT_START)):
+                knot = self.nfa.knot(len(self.nfa.labels))
+                self.pending.append((knot, follow, at_start))
+                ends.append(self.guard(self.nfa.literal(b"\n", knot), guard))
+        self.values[-1] = self.nfa.split(ends)
+
+    def settle(self) -> None:
+        """Give the knots of `_end` their targets: the labels that are complete after one newline, a least fixed point."""
+        nfa, changed = self.nfa, bool(self.pending)
+        found: dict[int, tuple[int, ...]] = {}
+        while changed:
+            changed = False
+            for knot, follow, at_start in self.pending:
+                nfa.forget()
+                dfa = _fast.Dfa(nfa, nfa.closure(follow, at_start), self.limits.max_states, True)
+                labels = dfa.labels(dfa.step(dfa.start, 0x0A))
+                if labels != found.get(knot, ()):
+                    changed, found[knot] = True, labels
+                    nfa.set_targets(knot, [nfa.accept(label) for label in labels])
+        nfa.forget()
+
+    # ---- the end ----
+
+    def finish(self, entries: list[int], *, at_start: bool = True) -> _fast.Dfa:
+        """The automaton of all texts that one of `entries` reads.  at_start : whether `^` holds at the first place."""
+        if not self.guarded:
+            return _fast.Dfa(self.nfa, entries, self.limits.max_states)
+        self.settle()
+        starts = [state for entry in entries if entry != DEAD for state in self.nfa.closure(entry, at_start)]
+        alive = self.nfa.trim()
+        return _fast.Dfa(self.nfa, [state for state in starts if alive[state]], self.limits.max_states, True)
+
+
+def fold(node: Repeat) -> tuple[Node, int, int | None]:
+    """(body, least, most) with nested repeats made one where that is exact: (a{1,9}){1,9} is a{1,81}."""
+    body, least, most = node.node, node.least, node.most
+    while isinstance(body, Repeat):
+        low, high = body.least, body.most
+        if least == most and least is not None:
+            exact = True
+        else:
+            # rounds k and k + 1 give [k low, k high] and [(k + 1) low, (k + 1) high]: no gap if (k + 1) low <= k high + 1
+            first = max(least, 1)
+            exact = (least > 0 or low <= 1) and (
+                high is None or (first + 1) * low <= first * high + 1 or (most is not None and most <= first)
+            )
+        if not exact:
+            break
+        if most == 0 or high == 0:
+            return EMPTY, 0, 0
+        least, most = least * low, None if most is None or high is None else most * high
+        body = body.node
+    return body, least, most

@@ -1,0 +1,103 @@
+"""What compile.py must know of a subtree before it builds it: may it be empty, is it no text at all, does it look around?"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from guided.automata.syntax import (
+    Ahead,
+    Both,
+    Chars,
+    Concat,
+    End,
+    Literal,
+    Never,
+    Node,
+    Not,
+    Repeat,
+    Start,
+    Union,
+    Words,
+)
+
+
+class Facts(NamedTuple):
+    """nullable : holds the empty text (if zero_width: may, at some places).    is_empty : surely holds no text.
+
+    zero_width : looks at what stands before or after it.    ahead : holds a lookahead.    start : asks for the text's start.
+    """
+
+    nullable: bool
+    is_empty: bool
+    zero_width: bool = False
+    ahead: bool = False
+    start: bool = False
+
+
+_TEXT, _NULL, _NONE = Facts(False, False), Facts(True, False), Facts(False, True)
+
+
+class FactsOf:
+    """Facts of the subtrees of one tree, each computed once; no recursion, as trees may be deep."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Node, Facts]] = {}     # id -> (the node, kept alive; its facts)
+
+    def __call__(self, root: Node) -> Facts:
+        known = self._known
+        if (found := known.get(id(root))) is not None:
+            return found[1]
+        stack: list[Node] = [root]
+        while stack:
+            node = stack[-1]
+            if id(node) in known:
+                stack.pop()
+                continue
+            kind = type(node)
+            leaf = self._leaf(node)
+            if leaf is not None:
+                known[id(node)] = (node, leaf)
+                stack.pop()
+                continue
+            parts: tuple[Node, ...] = node.parts if kind in (Concat, Union, Both) else (node.node,)  # type: ignore[union-attr]
+            missing = [part for part in parts if id(part) not in known]
+            if missing:
+                stack.extend(missing)
+                continue
+            stack.pop()
+            known[id(node)] = (node, self._combine(node, [known[id(part)][1] for part in parts]))
+        return known[id(root)][1]
+
+    @staticmethod
+    def _leaf(node: Node) -> Facts | None:
+        if isinstance(node, Literal):
+            return _TEXT if node.text else _NULL
+        if isinstance(node, Chars):
+            return _TEXT if node.ranges else _NONE
+        if isinstance(node, Words):
+            return _NONE if not node.texts else _NULL if "" in node.texts else _TEXT
+        if isinstance(node, Never):
+            return _NONE
+        if isinstance(node, (Start, End)):
+            return Facts(True, False, zero_width=True, start=isinstance(node, Start))
+        return None
+
+    @staticmethod
+    def _combine(node: Node, parts: list[Facts]) -> Facts:
+        if isinstance(node, Ahead):
+            return Facts(True, False, zero_width=True, ahead=True, start=parts[0].start)
+        if isinstance(node, Not):
+            return Facts(not parts[0].nullable or parts[0].zero_width, False)
+        if isinstance(node, Both):      # anchors in the parts mean the ends of the part's own text
+            return Facts(all(part.nullable for part in parts), any(part.is_empty for part in parts))
+        around = {
+            "zero_width": any(part.zero_width for part in parts),
+            "ahead": any(part.ahead for part in parts),
+            "start": any(part.start for part in parts),
+        }
+        if isinstance(node, Concat):
+            return Facts(all(p.nullable for p in parts), any(p.is_empty for p in parts), **around)
+        if isinstance(node, Union):
+            return Facts(any(p.nullable for p in parts), all(p.is_empty for p in parts), **around)
+        assert isinstance(node, Repeat)
+        return Facts(node.least == 0 or parts[0].nullable, node.least > 0 and parts[0].is_empty, **around)
