@@ -43,7 +43,7 @@ def search_tree(pattern: str, pointer: str, limits: Limits) -> Node:
 def resolve_anchors(tree: Node) -> Node:
     """`tree` without `^` and `$` outside of lookahead: where they hold, what stands on their other side is empty.
 
-    Raises _Refused for anchors inside unbounded repeats, and `^` inside lookahead.
+    Raises _Refused for anchors inside unbounded repeats, and for `^` inside lookahead that is not at the start.
     """
     if not has_anchor(tree):
         return tree
@@ -56,8 +56,6 @@ def resolve_anchors(tree: Node) -> Node:
             if isinstance(part, (Start, End)) or not has_anchor(part):
                 continue
             if isinstance(part, Ahead):
-                if any(isinstance(below, Start) for below in walk(part)):
-                    raise _Refused("'^' inside lookahead is not supported")
                 continue
             if isinstance(part, Concat):
                 choices: list[list[Node]] = [list(part.parts)]
@@ -86,9 +84,30 @@ def _meet(parts: list[Node]) -> Node:
         if isinstance(part, (Start, End)):
             continue
         if first < index < last:
+            if isinstance(part, Ahead):
+                is_first = first >= 0 and all(isinstance(before, Ahead) for before in kept)
+                part = _look_ahead(part, is_first=is_first)
             kept.append(part)
         elif isinstance(part, Ahead):
             raise _Refused("lookahead on the far side of '^' or '$' is not supported")
         elif not is_nullable(part):
             return union()
     return concat(*kept)
+
+
+def _look_ahead(node: Ahead, *, is_first: bool) -> Ahead:
+    """A lookahead without `^`, which holds at its own start if the lookahead stands first in the text."""
+    stripped = strip_start(node) if is_first else node
+    if any(isinstance(below, Start) for below in walk(stripped)):
+        raise _Refused("'^' inside lookahead is supported only at the start of both")
+    return stripped
+
+
+def strip_start(node: Ahead) -> Ahead:
+    """`node`, with a `^` that every alternative begins with taken out."""
+    choices = node.node.parts if isinstance(node.node, Union) else (node.node,)
+    found: list[Node] = []
+    for choice in choices:
+        parts = choice.parts if isinstance(choice, Concat) else (choice,)
+        found.append(concat(*parts[1:]) if isinstance(parts[0], Start) else choice)
+    return Ahead(union(*found), node.negative)
