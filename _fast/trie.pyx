@@ -1,7 +1,7 @@
 # Trie: every token of a vocabulary, in depth-first order, so that a walk is one pass over flat arrays.  Uses: types.
 #
 # Not here: what a token's bytes are (guided/vocab), which tokens a language may read (walk).
-# Slow twin: tests/oracle/slow_trie.py.  Derivation: docs/architecture.md.
+# Slow twin: tests/oracle/slow_trie.py.  Source: the flat trie of llguidance's toktrie, with depths instead of parent counts.
 
 # Nodes are numbered in 32 signed bits, and there is at most one node per byte, and the root.
 MAX_TRIE_BYTES = 2**31 - 2
