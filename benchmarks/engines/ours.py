@@ -14,6 +14,9 @@ from benchmarks.engines.base import Base
 class Engine(Base):
     distribution = "guided"
 
+    def version(self) -> str:
+        return guided.__version__  # of the source tree that is measured, installed or not
+
     def load(self, cache: str | None = None) -> None:
         self.vocabulary = guided.Vocabulary.from_tokenizer(self.tokenizer, cache=cache)
         self.out = np.zeros((self.vocabulary.size + 31) // 32, dtype=np.uint32)
