@@ -234,11 +234,9 @@ class Reader:
                         sets.extend(item)
             else:
                 raise self.error(f"bad character range {self.pattern[position : self.at]}: both ends must be characters", position)
-        ranges = normalise(pairs)
         if flags & re.I:
-            ranges = tables.fold(ranges, ascii_only=bool(flags & re.A))
-        if sets:
-            ranges = normalise([*ranges, *sets])
+            pairs = list(tables.fold(tuple(pairs), ascii_only=bool(flags & re.A)))
+        ranges = normalise(pairs + sets)
         return invert(ranges) if negated else ranges
 
     def check_set_operation(self, c: str, first: bool) -> None:
