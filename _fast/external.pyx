@@ -10,7 +10,7 @@ cdef class External(Recognizer):
     cdef dict numbers                # the language's state -> state
     cdef list values                 # state -> the language's state
 
-    def __init__(self, language, int32_t max_states=4_000_000):
+    def __init__(self, language, int32_t max_states=1_000_000):
         self.language, self.max_states = language, max_states
         self.numbers, self.values = {}, []
         self.start = self.intern(language.start)

@@ -295,11 +295,10 @@ cdef class ProductIndex(Index):
 cdef class MachineIndex(Index):
     """Lexer x context: the lexer's inner mask, then the leaving tokens, asked by remainder (see lexing.pyx)."""
     cdef dict lexer_indexes           # lexer -> LexerIndex
-    cdef int64_t max_mask_bytes
 
     def __init__(self, Machine recognizer, vocab, int64_t max_mask_bytes):
         Index.__init__(self, recognizer, vocab, max_mask_bytes)
-        self.lexer_indexes, self.max_mask_bytes = {}, max_mask_bytes
+        self.lexer_indexes = {}
 
     cdef int fill(self, state_t state, word_t* mask) except -1:
         cdef Machine machine = <Machine>self.recognizer
@@ -318,7 +317,7 @@ cdef class MachineIndex(Index):
             return 0
         lexer_index = self.lexer_indexes.get(lexer)
         if lexer_index is None:
-            lexer_index = self.lexer_indexes[lexer] = process_lexer_index(lexer, self.vocab, self.max_mask_bytes)
+            lexer_index = self.lexer_indexes[lexer] = process_lexer_index(lexer, self.vocab)
         entry = lexer_index.entry(lexer_state)
         memcpy(mask, entry.inner, <size_t>self.n_words * sizeof(word_t))
         doubtful = []

@@ -9,6 +9,9 @@
 
 cdef enum:
     WALK_IN_PLACE_UP_TO = 32      # segments of the vocabulary's trie; more are merged into one trie of remainders
+    MAX_LEXER_BYTES = 128 << 20   # inner masks and leaving tokens of the whole process; beyond it all are dropped and made anew
+
+cdef int64_t lexer_bytes = 0      # in use
 
 
 @cython.final
@@ -26,23 +29,25 @@ cdef class LexerEntry:
     cdef word_t* inner            # [n_words] tokens that stay inside the lexeme
     cdef list leaving             # list[Leaving]
     cdef bint ends_here           # the lexeme may end before the token: its first byte may be dead here
+    cdef int64_t n_bytes          # memory, estimated
 
     def __dealloc__(self):
+        global lexer_bytes
+        lexer_bytes -= self.n_bytes
         free(self.inner)
 
 
 cdef class LexerIndex:
-    """Entries by lexer state, made when first asked for; all are dropped when they exceed `max_bytes`."""
+    """Entries by lexer state, made when first asked for."""
     cdef readonly Recognizer lexer
     cdef Trie trie
     cdef int32_t n_words
-    cdef int64_t max_bytes
     cdef dict entries             # lexer state -> LexerEntry
     cdef state_t* path            # scratch of the walk
     cdef object __weakref__
 
-    def __cinit__(self, Recognizer lexer, Trie trie, int32_t n_words, int64_t max_bytes):
-        self.lexer, self.trie, self.n_words, self.max_bytes = lexer, trie, n_words, max_bytes
+    def __cinit__(self, Recognizer lexer, Trie trie, int32_t n_words):
+        self.lexer, self.trie, self.n_words = lexer, trie, n_words
         self.entries = {}
         self.path = <state_t*>calloc(trie.max_depth + 1, sizeof(state_t))
         if self.path == NULL:
@@ -52,14 +57,17 @@ cdef class LexerIndex:
         free(self.path)
 
     cdef LexerEntry entry(self, state_t state):
+        cdef LexerIndex index
         found = self.entries.get(state)
         if found is None:
-            if len(self.entries) * <int64_t>self.n_words * 4 >= self.max_bytes:
-                self.entries.clear()
+            if lexer_bytes > MAX_LEXER_BYTES:
+                for index in list(_LEXER_INDEXES.values()):
+                    index.entries.clear()
             found = self.entries[state] = self.make(state)
         return <LexerEntry>found
 
     cdef LexerEntry make(self, state_t state):
+        global lexer_bytes
         cdef LexerEntry entry = LexerEntry()
         cdef Trie trie = self.trie
         cdef Recognizer lexer = self.lexer
@@ -95,6 +103,10 @@ cdef class LexerIndex:
         for group in entry.leaving:
             if len(group.segments) > WALK_IN_PLACE_UP_TO:
                 group.remainders = self.merge(group.segments)
+                entry.n_bytes += 24 * <int64_t>group.remainders.n_nodes     # 13 a node, 8 a token, and the text
+            entry.n_bytes += 100 * <int64_t>len(group.segments) + 40 * <int64_t>len(group.ended)
+        entry.n_bytes += <int64_t>self.n_words * 4
+        lexer_bytes += entry.n_bytes
         return entry
 
     cdef Leaving leave(self, dict groups, state_t state, int32_t first_node, int32_t end_node, int32_t depth):
@@ -136,10 +148,10 @@ _LEXER_INDEXES = weakref.WeakValueDictionary()
 _RECENT_LEXER_INDEXES = collections.deque(maxlen=32)
 
 
-cdef LexerIndex process_lexer_index(Recognizer lexer, vocab, int64_t max_bytes):
+cdef LexerIndex process_lexer_index(Recognizer lexer, vocab):
     key = (id(lexer), vocab.fingerprint)
     found = _LEXER_INDEXES.get(key)
     if found is None:
-        found = _LEXER_INDEXES[key] = LexerIndex(lexer, vocab.trie, (vocab.size + 31) // 32, max_bytes)
+        found = _LEXER_INDEXES[key] = LexerIndex(lexer, vocab.trie, (vocab.size + 31) // 32)
         _RECENT_LEXER_INDEXES.append(found)
     return <LexerIndex>found

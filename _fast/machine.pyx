@@ -27,7 +27,7 @@ cdef class Machine(Recognizer):
     cdef dict numbers                # key of a state (see intern) -> state
     cdef list keys                   # state -> (context, lexer state, text or None, anonymous)
 
-    def __init__(self, contexts, int32_t max_states=4_000_000):
+    def __init__(self, contexts, int32_t max_states=1_000_000):
         self.contexts = contexts
         self.max_states = max_states
         self.lexers, self.captures, self.exits, self.numbers, self.keys = {}, {}, {}, {}, []

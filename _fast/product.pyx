@@ -10,7 +10,7 @@ cdef class Product(Recognizer):
     cdef dict numbers                    # (left state, right state) -> state
     cdef list pairs                      # state -> (left state, right state)
 
-    def __init__(self, Recognizer left, Recognizer right, bint both, int32_t max_states=4_000_000):
+    def __init__(self, Recognizer left, Recognizer right, bint both, int32_t max_states=1_000_000):
         self.left, self.right, self.both = left, right, both
         self.max_states = max_states
         self.numbers, self.pairs = {}, []
