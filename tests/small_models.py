@@ -16,6 +16,8 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
+torch.set_num_threads(1)  # models this small are slower on two
+
 N_TOKENS = 340
 PAD, BOS, EOS, END_OF_TURN = 0, 1, 2, 3
 CORPUS = [

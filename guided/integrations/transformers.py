@@ -131,18 +131,22 @@ class ConstraintLogitsProcessor(LogitsProcessor):
         for number, node in enumerate(nodes):
             if node.state >= 0:
                 node.index.mask_into(node.state, rows[number])
-            elif node.state == FREE:
+            elif node.state == FREE or not self.vocab.eos_ids:
                 free.append(number)
             else:
                 # After the end, and after what the constraint could not have written (a rejected draft, a beam with
-                # score -inf): only EOS, which no reader of the text sees and which no sampler chokes on.
+                # score -inf): only EOS, which no reader of the text sees.
                 rows[number][:] = self._at_end
         masked = apply_mask(scores.clone(memory_format=torch.contiguous_format), masks)
         if free:
             masked[free] = scores[free]
         for number, top in enumerate(masked.amax(-1).tolist()):
-            if not math.isfinite(top) and nodes[number].state >= 0:
+            if math.isfinite(top) or nodes[number].state == FREE:
+                continue
+            if nodes[number].state >= 0:
                 self._repair(session, number, scores[number], masked[number], rows[number])
+            else:  # min_new_tokens forbids EOS even to rows that have ended; samplers need one finite score
+                masked[number, sorted(self.vocab.eos_ids)] = LAST_RESORT
         if self._reports:
             self._record(nodes, scores, masked)
             self._last = session
