@@ -171,7 +171,8 @@ class ConstraintLogitsProcessor(LogitsProcessor):
         if known is not None and known[0]() is caller.anchor:
             session = known[1]
         else:
-            session = Session(self._indexes, caller.prompt_length if self.prompt_length is None else self.prompt_length)
+            length = caller.prompt_length if self.prompt_length is None else self.prompt_length
+            session = Session(self._indexes, length, caller.n_prompts or 1 if self._reports else 1)
             self._remember(caller.anchor, session)
         if calling is not None and calling is not caller.anchor:
             self._remember(calling, session)
@@ -190,11 +191,9 @@ class ConstraintLogitsProcessor(LogitsProcessor):
     def _session_by_hand(self, input_ids: torch.Tensor) -> Session:
         """No call of `generate` is under way: the session is the last one of this thread if the ids may continue it."""
         session: Session | None = getattr(self._by_hand, "session", None)
-        if self.prompt_length is not None:
-            if session is None or session.longest > input_ids.shape[1] or not session.may_continue(input_ids):
-                session = Session(self._indexes, self.prompt_length, keeps_ids=True)
-        elif session is None or not session.may_continue(input_ids):
-            session = Session(self._indexes, input_ids.shape[1], keeps_ids=True)
+        if session is None or not session.may_continue(input_ids):
+            length = input_ids.shape[1] if self.prompt_length is None else self.prompt_length
+            session = Session(self._indexes, length, len(input_ids) if self._reports else 1, keeps_ids=True)
         self._by_hand.session = session
         return session
 
@@ -277,7 +276,7 @@ class ConstraintLogitsProcessor(LogitsProcessor):
         rows = sequences.tolist() if isinstance(sequences, torch.Tensor) else [list(row) for row in sequences]
         steps = []
         for row, ids in enumerate(rows):
-            node: Node | None = session.roots[row * len(session.roots) // len(rows)]
+            node: Node | None = session.root(row, len(rows))
             for position, chosen in enumerate([*ids[session.prompt_length :], None]):
                 if node is None or node.record is None:
                     break
