@@ -6,6 +6,11 @@
 
 
 
+cdef enum:
+    ACCEPTS = 1                   # a member ends here; whether a byte may follow was not asked yet
+    ACCEPTS_AND_ENDS = 2
+    ACCEPTS_AND_GOES_ON = 3
+
 
 cdef class Recognizer:
     """A language, a byte at a time.  States are interned integers; `start` is the first, DEAD is -1.
@@ -18,7 +23,7 @@ cdef class Recognizer:
     cdef int32_t capacity          # rows allocated
     cdef int32_t max_states        # Limits.max_states
     cdef state_t* table            # [capacity, n_classes]: the state that follows, DEAD or UNKNOWN
-    cdef uint8_t* accepting        # [capacity]: 1 if the text read so far is a member
+    cdef uint8_t* accepting        # [capacity]: not 0 if the text read so far is a member (ACCEPTS...)
     cdef object __weakref__
     cdef readonly state_t start    # the state of the empty text; DEAD if the language is empty
 
@@ -174,14 +179,16 @@ cdef class Recognizer:
         return (0,) if self.accepting[state] else ()
 
     cpdef bint is_final(self, state_t state) except -1:
-        """Whether a member ends in `state` and no byte may follow."""
+        """Whether a member ends in `state` and no byte may follow; looked up byte by byte once."""
         cdef int32_t byte
-        if not self.accepting[state]:
-            return False
-        for byte in range(256):
-            if self.after(state, <uint8_t>byte) != DEAD_STATE:
-                return False
-        return True
+        self._check_state(state)
+        if self.accepting[state] == ACCEPTS:
+            self.accepting[state] = ACCEPTS_AND_ENDS
+            for byte in range(256):
+                if self.after(state, <uint8_t>byte) != DEAD_STATE:
+                    self.accepting[state] = ACCEPTS_AND_GOES_ON
+                    break
+        return self.accepting[state] == ACCEPTS_AND_ENDS
 
     cpdef dict completions(self, state_t state):
         """For every set of labels that can be reached, a shortest text that reaches it."""

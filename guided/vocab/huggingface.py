@@ -18,6 +18,7 @@ from guided._fast import Trie
 from guided.errors import VocabularyError
 from guided.vocab.detokenize import WAY_OUT, read_decoder
 from guided.vocab.fidelity import Fidelity, adds_first_space, losses
+from guided.vocab.sentencepiece import SentencePieceBackend
 
 AddedTokens = Literal["never", "text"]
 CHUNK = 8_192  # ids read at a time: their strings are at most 1 MB, and are gone before the next ones come
@@ -51,14 +52,14 @@ def backend_of(tokenizer: Any) -> Any:
     kind = type(tokenizer).__name__
     if not hasattr(tokenizer, "convert_ids_to_tokens"):
         raise VocabularyError(f"a Hugging Face tokenizer is needed, not {kind}. {WAY_OUT}")
+    if hasattr(tokenizer, "sp_model"):
+        return SentencePieceBackend(tokenizer)
     from transformers.convert_slow_tokenizer import convert_slow_tokenizer  # the object comes from transformers
 
     try:
         return convert_slow_tokenizer(tokenizer)
     except Exception as error:
-        raise VocabularyError(
-            f"{kind} is a slow tokenizer that transformers cannot convert to a fast one ({error}). {WAY_OUT}"
-        ) from error
+        raise VocabularyError(f"{kind} has no fast form that transformers could give. {WAY_OUT}") from error
 
 
 def part_json(backend: Any, name: str) -> dict[str, Any] | None:
@@ -110,7 +111,7 @@ def read_tokenizer(tokenizer: Any, added_tokens: AddedTokens = "never") -> Readi
     fidelity = Fidelity(
         (*notes, *lost),
         not lost,
-        adds_first_space(normalizer, pre_tokenizer),
+        speller.adds_first_space or adds_first_space(normalizer, pre_tokenizer),
         speller.drops_first_space,
         speller.drops_last_space,
     )
@@ -161,21 +162,20 @@ def check_decoding(tokenizer: Any, trie: Trie, reading: Reading) -> None:
 
     Raises VocabularyError where they differ: then its `decode` does something that its decoder does not say.
     """
-    decode = tokenizer.decode if hasattr(tokenizer, "backend_tokenizer") else backend_of(tokenizer).decode
+    is_wrapped = hasattr(tokenizer, "backend_tokenizer")
+    decode = tokenizer.decode if is_wrapped else backend_of(tokenizer).decode
     options = {"skip_special_tokens": False}
-    if hasattr(tokenizer, "clean_up_tokenization_spaces"):
+    if is_wrapped:  # tidying punctuation is an option of each call to decode, off by default
         options["clean_up_tokenization_spaces"] = False
     anchor = next((ids[0] for text in ANCHORS if (ids := trie.ids_of(text))), None)
     if anchor is None:
         return
     known = trie.token_bytes(anchor).decode()
     start = decode([anchor, anchor], **options).removesuffix(known.rstrip())
-    with_text = [token for token in range(trie.n_tokens) if trie.token_bytes(token)]
-    for token in with_text[:: max(1, len(with_text) // CHECKED)]:
-        try:
-            text = trie.token_bytes(token).decode("utf-8")
-        except UnicodeDecodeError:
-            continue  # a part of a character: `decode` shows it as U+FFFD
+    for token in range(0, trie.n_tokens, max(1, trie.n_tokens // CHECKED)):
+        text = trie.token_bytes(token).decode("utf-8", "replace")
+        if not text or "\ufffd" in text:
+            continue  # no text, or a part of a character: libraries differ in how they show it
         want = start + text + (known.removesuffix(" ") if reading.fidelity.drops_last_space else known)
         shown = decode([anchor, token, anchor], **options)
         if shown != want:

@@ -109,7 +109,7 @@ class Vocabulary:
         vocab._assign(trie, eos, frozenset(t for t in reading.special_ids if t < whole), reading.fidelity)
         missing = UTF8_BYTES.intersection(vocab.missing_bytes)
         if missing:
-            note = f"{len(missing)} of the {len(UTF8_BYTES)} bytes of UTF-8 have no token: some texts cannot be written"
+            note = f"{len(missing)} of the {len(UTF8_BYTES)} bytes of UTF-8 are no token: some texts cannot be written"
             vocab.fidelity = replace(vocab.fidelity, notes=(*vocab.notes, note), is_reversible=False)
         return vocab
 
