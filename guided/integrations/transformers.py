@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from transformers import LogitsProcessor
 
+from guided.constraints.coerce import as_constraint
 from guided.errors import DeadEnd, ModelError
 from guided.index import index_for
 from guided.integrations.callers import calling_list, find_caller
@@ -287,4 +288,7 @@ class ConstraintLogitsProcessor(LogitsProcessor):
 
 def _index(constraint: Any, vocab: Any) -> Any:
     """The index of a constraint over a vocabulary; None stays None, an Index is taken as it is."""
-    return constraint if constraint is None or hasattr(constraint, "mask_into") else index_for(constraint, vocab)
+    if hasattr(constraint, "mask_into"):
+        return constraint
+    known = as_constraint(constraint)
+    return None if known is None else index_for(known, vocab)

@@ -159,13 +159,19 @@ class HuggingFaceModel:
         return int(found) if found else None
 
     def sampler(self, *, temperature: float = 1.0, **options: float | None) -> Sampler:
-        """Draws tokens as `generate` of transformers would with these options; None leaves one out, temperature 0 is
-        greedy.  Raises ValueError for values that transformers refuses."""
+        """Draws tokens as `generate` of transformers would with these options.
+
+        temperature : 0 is greedy.      options : as in `warpers`; None leaves one out.
+        Raises ValueError for values out of range, by our check or by transformers' own.
+        """
         if temperature < 0 or not math.isfinite(temperature):
             raise ValueError(f"temperature must be 0 or a positive number, got {temperature}")
         given = {name: value for name, value in options.items() if value is not None}
+        for name in ("top_p", "min_p", "typical_p"):
+            if not 0 <= given.get(name, 1) <= 1:  # transformers takes more than 1 for "off"
+                raise ValueError(f"{name} is a probability, got {given[name]}")
         if temperature not in (0, 1):
-            given["temperature"] = temperature
+            given["temperature"] = float(temperature)
         before, after = self.warpers(given) if given else ([], [])
         return Sampler(before, after, is_greedy=temperature == 0)
 
