@@ -1,4 +1,4 @@
-"""Random models and a byte-level tokenizer of a few hundred tokens, made in the test: no download, the same every time."""
+"""Random models and a byte-level tokenizer of a few hundred tokens, made in the test, the same every time."""
 
 from __future__ import annotations
 

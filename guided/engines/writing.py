@@ -1,4 +1,4 @@
-"""Writer: one text while generate() writes it.  Its matcher, its tokens, what the model has not seen, what was shown."""
+"""Writer: one text while generate() writes it.  Its matcher, its tokens, what the model has not seen."""
 
 from __future__ import annotations
 

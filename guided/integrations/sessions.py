@@ -62,9 +62,7 @@ class Session:
     keeps_ids     : copy the ids, for callers that may write into the same tensor again.
     """
 
-    def __init__(
-        self, indexes: Sequence[Any], prompt_length: int, n_prompts: int = 1, keeps_ids: bool = False
-    ) -> None:
+    def __init__(self, indexes: Sequence[Any], prompt_length: int, n_prompts: int = 1, keeps_ids: bool = False) -> None:
         n_roots = max(n_prompts, len(indexes)) if n_prompts % len(indexes) == 0 else len(indexes)
         by_root = [indexes[number * len(indexes) // n_roots] for number in range(n_roots)]
         self.roots = [Node(index, FREE if index is None else index.start) for index in by_root]
@@ -104,7 +102,7 @@ class Session:
         n_rows = len(input_ids)
         if n_rows % len(self.roots):
             raise ValueError(
-                f"{len(self.roots)} constraints cannot be divided among {n_rows} rows: give one per prompt, or one for all"
+                f"{len(self.roots)} constraints cannot be divided among {n_rows} rows: give one, or one per prompt"
             )
         found = []
         for row, tokens in enumerate(input_ids[:, self.prompt_length :].tolist()):

@@ -215,23 +215,22 @@ class ConstraintLogitsProcessor(LogitsProcessor):
             texts = [token for token in range(n_columns, self.vocab.size) if self.vocab.tokens[token]]
             if texts:
                 raise ModelError(
-                    f"the scores have {n_columns:,} columns, but token {texts[-1]} {self.vocab.tokens[texts[-1]]!r} is in "
-                    "the vocabulary: this tokenizer does not belong to this model"
+                    f"the scores have {n_columns:,} columns, but token {texts[-1]} {self.vocab.tokens[texts[-1]]!r} is "
+                    "in the vocabulary: this tokenizer does not belong to this model"
                 )
         self._n_columns = n_columns
 
-    def _repair(
-        self, session: Session, row: int, scores: torch.Tensor, masked: torch.Tensor, mask: np.ndarray
-    ) -> None:
+    def _repair(self, session: Session, row: int, scores: torch.Tensor, masked: torch.Tensor, mask: np.ndarray) -> None:
         """A row whose allowed scores hold no finite maximum: say why, or let the constraint win.  Writes `masked`."""
         assert session.ids is not None
         written = session.ids[row, session.prompt_length :].tolist()
-        where = f"row {row}, step {len(written)} (after {self.vocab.bytes_of(t for t in written if t < self.vocab.size)[-40:]!r})"
+        text = self.vocab.bytes_of(token for token in written if token < self.vocab.size)
+        where = f"row {row}, step {len(written)} (after {text[-40:]!r})"
         allowed = unpack(mask[None], len(scores), scores.device)[0]
         if not allowed.any():
             raise DeadEnd(
                 f"{where}: no token may follow. The language cannot go on, or these tokens cannot spell it",
-                self.vocab.bytes_of(written),
+                text,
             )
         finite = torch.isfinite(scores)
         if torch.isnan(scores).any() or torch.isposinf(scores).any() or not finite.any():
@@ -245,8 +244,8 @@ class ConstraintLogitsProcessor(LogitsProcessor):
         if not session.warned:
             session.warned = True
             warnings.warn(
-                f"{where}: another logits processor (min_new_tokens, bad_words_ids, no_repeat_ngram_size, ...) has ruled "
-                "out every token that the constraint allows. The constraint wins; these tokens are now equally likely",
+                f"{where}: another logits processor (min_new_tokens, bad_words_ids, no_repeat_ngram_size, ...) has "
+                "ruled out every token that the constraint allows. The constraint wins; these tokens are now equally likely",
                 stacklevel=4,
             )
 

@@ -14,8 +14,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoConfig, AutoTokenizer, GenerationConfig
-from transformers import LogitsProcessor, LogitsProcessorList
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+)
 
 from guided.errors import ModelError
 from guided.models.kv import KVSession
@@ -66,8 +73,8 @@ class HuggingFaceModel:
         self.n_columns = int(model.config.get_text_config().vocab_size if weight is None else weight.shape[0])
         if len(tokenizer) > self.n_columns:
             raise ModelError(
-                f"the tokenizer has {len(tokenizer):,} tokens, the logits have {self.n_columns:,} columns: this tokenizer "
-                "does not belong to this model (or tokens were added without model.resize_token_embeddings)"
+                f"the tokenizer has {len(tokenizer):,} tokens, the logits have {self.n_columns:,} columns: this "
+                "tokenizer does not belong to this model (or tokens were added without model.resize_token_embeddings)"
             )
         self.vocab = vocabulary_of(tokenizer, size=self.n_columns, eos_token_id=self._eos_ids())
         parameters = inspect.signature(model.forward).parameters
@@ -182,7 +189,7 @@ class HuggingFaceModel:
         Returns (before the constraint, after it).  Raises ValueError for values that transformers refuses.
         """
 
-        class Constraint(LogitsProcessor):  # type: ignore[misc]
+        class Constraint(LogitsProcessor):
             pass
 
         place = Constraint()

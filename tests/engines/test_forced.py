@@ -30,9 +30,9 @@ def members(seed):
 @pytest.mark.parametrize("seed", range(60))
 def test_forced_tokens_are_those_of_the_whole_text(lm, seed):
     """Every member, tokenised as a whole: at each of its tokens, what is forced there is what it goes on with."""
-    forcer, n_forced = Forcer(lm.encode_text, lm.vocab), 0
+    n_forced = 0
     for constraint, text in members(seed):
-        canonical = lm.encode_text(text)
+        forcer, canonical = Forcer(lm.encode_text, lm.vocab), lm.encode_text(text)
         matcher = Matcher(constraint, lm.vocab)
         for position, token in enumerate(canonical):
             found = forcer.tokens(matcher, canonical[:position], 1_000)
@@ -67,7 +67,10 @@ def test_forced_text_leaves_enough_tokens_to_finish(lm):
 
 def test_characters_split_between_tokens_are_forced_whole_or_not_at_all(lm):
     matcher = Matcher(RECORD, lm.vocab)
-    for token in [*lm.encode_text('{"name": "'), next(t for t in range(lm.vocab.size) if lm.vocab.tokens[t] == "日".encode()[:1])]:
+    for token in [
+        *lm.encode_text('{"name": "'),
+        next(t for t in range(lm.vocab.size) if lm.vocab.tokens[t] == "日".encode()[:1]),
+    ]:
         matcher.advance(token)
     assert matcher.forced().startswith("日".encode()[1:])
     found = lm.vocab.bytes_of(Forcer(lm.encode_text, lm.vocab).tokens(matcher, [], 1_000))

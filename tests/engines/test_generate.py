@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -82,7 +83,10 @@ def test_one_prompt_gives_one_result_and_n_a_list(causal):
 @pytest.mark.parametrize("options", [{}, {"repetition_penalty": 1.7}], ids=str)
 def test_greedy_texts_are_those_of_transformers(lm, options):
     for prompt in ["the name of the", "a"]:
-        given = {"input_ids": torch.tensor([lm.encode(prompt)]), "attention_mask": torch.ones(1, len(lm.encode(prompt)))}
+        given = {
+            "input_ids": torch.tensor([lm.encode(prompt)]),
+            "attention_mask": torch.ones(1, len(lm.encode(prompt))),
+        }
         given["attention_mask"] = given["attention_mask"].long()
         processor = ConstraintLogitsProcessor(RECORD, lm)
         ids = lm.model.generate(**given, logits_processor=[processor], max_new_tokens=80, do_sample=False, **options)
@@ -184,7 +188,9 @@ def test_weights_estimate_the_mass_of_the_language(causal):
         logprobs = next_logprobs(causal, "the", tokens)[-1]
         for token in brute_mask(ANSWER.recognizer(), text, causal.vocab):
             layer.append(([*tokens, token], logp + logprobs[token].item()))
-    weights = np.exp([out.logw for out in generate(causal, "the", ANSWER, n=3_000, seed=4, forced=False, batch_size=500)])
+    weights = np.exp(
+        [out.logw for out in generate(causal, "the", ANSWER, n=3_000, seed=4, forced=False, batch_size=500)]
+    )
     assert abs(weights.mean() - total) <= 5 * weights.std() / math.sqrt(len(weights)) + 1e-7
 
 
@@ -256,7 +262,7 @@ def test_the_deltas_of_a_stream_are_the_text(lm, forced):
 def test_partial_values_grow(causal):
     values = [event.value for event in generate(causal, "the", RECORD, stream=True, seed=4) if event.value is not None]
     assert len(values) > 5
-    for before, after in zip(values, values[1:], strict=False):
+    for before, after in pairwise(values):
         for key, value in before.items():
             assert str(after[key]).startswith(str(value))
     assert list(values[-1]) == ["name", "email", "age"]
@@ -272,7 +278,9 @@ def test_a_stream_never_shows_half_a_stop_string(causal):
 
 def test_free_text_of_broken_characters_is_whole_characters(causal):
     for seed in range(5):
-        pieces = [event.delta for event in generate(causal, "the", None, stream=True, seed=seed, max_tokens=20, temperature=3)]
+        pieces = [
+            event.delta for event in generate(causal, "the", None, stream=True, seed=seed, max_tokens=20, temperature=3)
+        ]
         out = generate(causal, "the", None, seed=seed, max_tokens=20, temperature=3)
         assert "".join(pieces) == out.text == causal.vocab.bytes_of(out.tokens).decode("utf-8", "replace")
 

@@ -148,7 +148,9 @@ def test_either_of_several_ends_may_end_a_text():
     assert all(fits(LETTERS, tokenizer().decode(row, skip_special_tokens=True)) for row in new)
 
 
-@pytest.mark.parametrize("options", [{"min_new_tokens": 25}, {"no_repeat_ngram_size": 1}, {"suppress_tokens": [EOS]}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{"min_new_tokens": 25}, {"no_repeat_ngram_size": 1}, {"suppress_tokens": [EOS]}], ids=str
+)
 def test_the_constraint_wins_over_processors_that_leave_nothing(options):
     processor = ConstraintLogitsProcessor(WORDS, tokenizer())
     for mode in [{}, {"do_sample": True}]:

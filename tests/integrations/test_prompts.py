@@ -175,7 +175,7 @@ def test_a_loop_that_goes_back_and_skips_ahead_gives_the_prompt_length():
 def test_beams_permute_rows():
     processor = ConstraintLogitsProcessor(WORDS, tokenizer())
     prompt = tokenizer().encode("the name")
-    a, b, c = (tokenizer().encode(x)[0] for x in "abc")
+    a, b = (tokenizer().encode(x)[0] for x in "ab")
     rows = [[prompt] * 3, [[*prompt, x] for x in (a, b, a)], [[*prompt, b, a], [*prompt, a, b], [*prompt, b, b]]]
     for ids, texts in zip(rows, [[b""] * 3, [b"a", b"b", b"a"], [b"ba", b"ab", b"bb"]], strict=True):
         assert allowed(processor(torch.tensor(ids), flat(3))) == masks(processor, *texts)
