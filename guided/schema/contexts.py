@@ -18,7 +18,7 @@ from guided.schema import lexers
 from guided.schema.analysis import Analysis
 from guided.schema.document import Document
 from guided.schema.formula import FALSE, TRUE
-from guided.schema.frames import ROOT_NEEDS, Frame, Frames, Link, Way
+from guided.schema.frames import ROOT_NEEDS, Frame, Frames, Link, Needs, Way
 from guided.schema.lexers import KEY, NUMBER, STRING, Structure
 from guided.schema.locations import Goal, Locations
 from guided.schema.shapes import ObjectShape
@@ -64,6 +64,8 @@ class JsonContexts:
         self.contexts: list[Context] = []
         self._numbers: dict[Context, int] = {}
         self._completions: dict[int, bytes] = {}
+        self._value_lexers: dict[tuple[tuple[Goal, ...], Needs], _fast.Dfa] = {}
+        self.locations.check_loops()
         root: Goal = frozenset((document.root,))
         if not self.analysis.is_inhabited(root):
             raise ConstraintError("no JSON value fits the schema: its demands contradict each other")
@@ -86,7 +88,12 @@ class JsonContexts:
         """The automaton of what may be written in `context`; None after the document."""
         here = self.contexts[context]
         if here.kind is Kind.VALUE:
-            return self._value_lexer(_known(here.link))
+            link: Link = _known(here.link)
+            key = (link.questions, link.needs)
+            found = self._value_lexers.get(key)
+            if found is None:
+                found = self._value_lexers[key] = self._value_lexer(link)
+            return found
         if here.kind is Kind.COLON:
             return self.structure.colon
         if here.kind is Kind.TAIL:
