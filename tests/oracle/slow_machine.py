@@ -1,4 +1,4 @@
-"""The Machine in a page of Python: a text is read by the lexer of one context after the other.  No table, no interning."""
+"""The Machine in a page of Python: a text is read by the lexer of one context after the other, without tables."""
 
 from __future__ import annotations
 

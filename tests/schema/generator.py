@@ -28,10 +28,20 @@ def random_scalar(rng, depth):
     kind = rng.choice(["string", "number", "integer", "boolean", "null", None])
     schema = {} if kind is None else {"type": kind}
     if kind in ("string", None) and rng.random() < 0.7:
-        schema |= rng.choice([{"minLength": 1}, {"maxLength": 2}, {"pattern": "^a"}, {"pattern": "b|\u00e9$"}, {"pattern": "^[a-c]*$", "maxLength": 2}])
+        schema |= rng.choice(
+            [
+                {"minLength": 1},
+                {"maxLength": 2},
+                {"pattern": "^a"},
+                {"pattern": "b|\u00e9$"},
+                {"pattern": "^[a-c]*$", "maxLength": 2},
+            ]
+        )
     if kind in ("number", "integer", None) and rng.random() < 0.7:
         low, high = sorted(rng.sample([-3, -1, -0.5, 0, 0.25, 1, 1.5, 2, 11], 2))
-        schema |= rng.choice([{"minimum": low}, {"maximum": high}, {"exclusiveMinimum": low}, {"minimum": low, "exclusiveMaximum": high}])
+        schema |= rng.choice(
+            [{"minimum": low}, {"maximum": high}, {"exclusiveMinimum": low}, {"minimum": low, "exclusiveMaximum": high}]
+        )
     if kind is not None and rng.random() < 0.15:
         schema["type"] = [kind, "null"] if kind != "null" else ["null", "array"]
     return schema

@@ -34,7 +34,9 @@ def test_verdicts_are_those_of_jsonschema_in_any_order(seed):
         machine = compiled(schema, order="any")
         documents = [random_document(rng) for _ in range(12)]
         if machine is None:
-            assert "ref" in dumps(schema) or not any(is_valid(schema, loads_exactly(dumps(document))) for document in documents), schema
+            assert "ref" in dumps(schema) or not any(
+                is_valid(schema, loads_exactly(dumps(document))) for document in documents
+            ), schema
             continue
         for _ in range(4):
             text = random_walk(machine, rng)
