@@ -157,7 +157,14 @@ def test_combinations_without_end_are_stopped_by_a_limit():
 
 @pytest.mark.parametrize(
     "option",
-    [{"order": "none"}, {"numbers": "any"}, {"escapes": "any"}, {"formats": "no"}, {"on_unsupported": "warn"}, {"whitespace": 3}],
+    [
+        {"order": "none"},
+        {"numbers": "any"},
+        {"escapes": "any"},
+        {"formats": "no"},
+        {"on_unsupported": "warn"},
+        {"whitespace": 3},
+    ],
 )
 def test_options_that_do_not_exist_are_named(option):
     with pytest.raises(ConstraintError, match=next(iter(option))):
@@ -165,7 +172,11 @@ def test_options_that_do_not_exist_are_named(option):
 
 
 def test_ignoring_what_is_unsupported_lists_it():
-    schema = {"type": "array", "uniqueItems": True, "items": {"not": {"const": 1}, "type": "integer", "pattern": "(a)\\1"}}
+    schema = {
+        "type": "array",
+        "uniqueItems": True,
+        "items": {"not": {"const": 1}, "type": "integer", "pattern": "(a)\\1"},
+    }
     constraint = json_schema(schema, on_unsupported="ignore")
     assert constraint.accepts("[1, 1]")
     assert not constraint.accepts('["a"]')
@@ -174,8 +185,22 @@ def test_ignoring_what_is_unsupported_lists_it():
 
 
 def test_keywords_that_ask_for_nothing_are_no_errors():
-    schema = {"uniqueItems": False, "minProperties": 0, "patternProperties": {}, "title": "x", "description": "", "x-mine": 1}
-    schema |= {"default": 1, "examples": [1], "$comment": "", "readOnly": True, "then": {"type": "null"}, "multipleOf": 1}
+    schema = {
+        "uniqueItems": False,
+        "minProperties": 0,
+        "patternProperties": {},
+        "title": "x",
+        "description": "",
+        "x-mine": 1,
+    }
+    schema |= {
+        "default": 1,
+        "examples": [1],
+        "$comment": "",
+        "readOnly": True,
+        "then": {"type": "null"},
+        "multipleOf": 1,
+    }
     constraint = json_schema(schema)
     assert constraint.accepts('"anything"')
     assert not constraint.accepts("1.5")
@@ -189,5 +214,7 @@ def test_json_text_a_dict_and_a_boolean_are_schemas():
 
 
 def test_explain_says_where_each_keyword_is_enforced():
-    enforced = json_schema({"properties": {"a": {"type": "integer", "minimum": 3}}, "required": ["a"]}).explain()["enforced"]
+    enforced = json_schema({"properties": {"a": {"type": "integer", "minimum": 3}}, "required": ["a"]}).explain()[
+        "enforced"
+    ]
     assert enforced == {"/": ["properties", "required"], "/properties/a": ["type", "minimum/maximum"]}
