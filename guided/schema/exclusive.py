@@ -86,6 +86,8 @@ def constants(document: Document, number: int) -> frozenset[str] | None:
     for here in in_place(document, number):
         node = document.nodes[here]
         if node.strings is not None and node.numbers is not None and node.constants is not None and not node.values:
-            texts = node.constants | {f'"{text}"' for text in node.strings} | {str(float(text)) for text in node.numbers}
+            texts = (
+                node.constants | {f'"{text}"' for text in node.strings} | {str(float(text)) for text in node.numbers}
+            )
             found = frozenset(texts) if found is None else found & texts
     return found
