@@ -16,8 +16,8 @@ class Fidelity:
     """What a vocabulary's bytes do not say.  The default is a tokenizer that is exact.
 
     notes : one sentence each on what is not exact.
-    is_reversible : whether the bytes of `encode(text)` give `text` back, the space before it aside, for any text
-        without "▁", which SentencePiece cannot tell from a space.
+    is_reversible : whether the bytes of `encode(text)` give `text` back, the space before it aside, for any text in
+        which no special or added token is spelled out, nor "▁", which SentencePiece cannot tell from a space.
     adds_first_space : the bytes of `encode(text)` start with a space, whether the text does or not (SentencePiece's
         dummy prefix; pieces that start a word in WordPiece).
     drops_first_space : `decode` drops a space that starts a text.  The vocabulary keeps it: the text that is

@@ -69,7 +69,8 @@ class Vocabulary:
         size : ids of the model, that is its logits (`model.config.vocab_size`); default the tokenizer's ids.
         eos_ids : what ends a text, for a generation config that names several; default the tokenizer's own EOS.
         added_tokens : tokens added to a tokenizer are matched before its model runs.  "never": they match no text,
-            as special ones; "text": those that are not special (Gemma's "\\n\\n", added words) stand for their content.
+            as special ones; "spaces": those that are white space only stand for it (Gemma's "\\n", Phi's runs of
+            spaces, which these models write all the time); "text": all that are not special stand for their content.
         cache : the result is always kept with the tokenizer object, until its tokens change.  True keeps it on disk
             too, in `$XDG_CACHE_HOME/guided` (`~/.cache/guided`); a path keeps it there.  False keeps nothing.
 

@@ -112,10 +112,12 @@ def test_added_tokens_match_no_text_unless_asked():
     never, text = Vocabulary.from_tokenizer(tokenizer), Vocabulary.from_tokenizer(tokenizer, added_tokens="text")
     assert [never.tokens[token] for token in added] == [b""] * 4
     assert [text.tokens[token] for token in added] == [b"<think>", b"guided", b"    ", b"the"]
-    assert "4 added tokens" in never.notes[0]
+    spaces = Vocabulary.from_tokenizer(tokenizer, added_tokens="spaces")
+    assert [spaces.tokens[token] for token in added] == [b"", b"", b"    ", b""]
+    assert ("4 added tokens" in never.notes[0], "3 added tokens" in spaces.notes[0]) == (True, True)
     assert text.notes == ()
     assert not never.special_ids & set(added)
-    with pytest.raises(VocabularyError, match='"never" or "text"'):
+    with pytest.raises(VocabularyError, match="'never', 'spaces', 'text'"):
         Vocabulary.from_tokenizer(tokenizer, added_tokens="always")
 
 
