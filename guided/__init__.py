@@ -6,7 +6,35 @@ The public names below are loaded when first used: `import guided` brings neithe
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # the same names for type checkers and editors; a test compares the two
+    from guided.api import fill_masks, generate
+    from guided.constraints.base import Constraint
+    from guided.constraints.choice import choice
+    from guided.constraints.coerce import explain
+    from guided.constraints.json_schema import json_schema
+    from guided.constraints.regex import regex
+    from guided.engines.results import Output
+    from guided.errors import (
+        ConstraintError,
+        DeadEnd,
+        GrammarError,
+        GuidedError,
+        LimitExceeded,
+        ModelError,
+        RegexSyntaxError,
+        TokenRejected,
+        UnsupportedSchema,
+        VocabularyError,
+    )
+    from guided.integrations.masks import apply_mask
+    from guided.integrations.transformers import ConstraintLogitsProcessor
+    from guided.limits import Limits
+    from guided.matcher import Matcher
+    from guided.models.huggingface import load
+    from guided.models.tiny import tiny
+    from guided.vocab import Vocabulary
 
 _HOMES = {
     "guided.constraints.base": ["Constraint"],
@@ -14,7 +42,7 @@ _HOMES = {
     "guided.constraints.json_schema": ["json_schema"],
     "guided.constraints.regex": ["regex"],
     "guided.constraints.coerce": ["explain"],
-    "guided.engines.generate": ["Output"],
+    "guided.engines.results": ["Output"],
     "guided.errors": [
         "ConstraintError",
         "DeadEnd",
@@ -39,7 +67,33 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __version__ = "0.1.0"
-__all__ = sorted(_HOME_OF)  # noqa: PLE0605
+__all__ = [
+    "Constraint",
+    "ConstraintError",
+    "ConstraintLogitsProcessor",
+    "DeadEnd",
+    "GrammarError",
+    "GuidedError",
+    "LimitExceeded",
+    "Limits",
+    "Matcher",
+    "ModelError",
+    "Output",
+    "RegexSyntaxError",
+    "TokenRejected",
+    "UnsupportedSchema",
+    "Vocabulary",
+    "VocabularyError",
+    "apply_mask",
+    "choice",
+    "explain",
+    "fill_masks",
+    "generate",
+    "json_schema",
+    "load",
+    "regex",
+    "tiny",
+]
 
 
 def __getattr__(name: str) -> Any:
