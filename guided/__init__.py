@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors; a test compar
     from guided.constraints.coerce import explain
     from guided.constraints.json_schema import json_schema
     from guided.constraints.regex import regex
-    from guided.engines.results import Output
+    from guided.engines.results import Event, Output
     from guided.errors import (
         ConstraintError,
         DeadEnd,
@@ -42,7 +42,7 @@ _HOMES = {
     "guided.constraints.json_schema": ["json_schema"],
     "guided.constraints.regex": ["regex"],
     "guided.constraints.coerce": ["explain"],
-    "guided.engines.results": ["Output"],
+    "guided.engines.results": ["Event", "Output"],
     "guided.errors": [
         "ConstraintError",
         "DeadEnd",
@@ -72,6 +72,7 @@ __all__ = [
     "ConstraintError",
     "ConstraintLogitsProcessor",
     "DeadEnd",
+    "Event",
     "GrammarError",
     "GuidedError",
     "LimitExceeded",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from guided import _fast
@@ -29,7 +29,7 @@ def json_schema(
 ) -> Constraint:
     """JSON texts that are valid under `schema`: a dict, a boolean, JSON text, or a Python type.
 
-    A type (pydantic model, dataclass, TypedDict, Literal, Enum, Union, list[...], function) is turned into its schema by
+    A type (pydantic model, dataclass, TypedDict, Literal, Enum, Union, list[...], function) becomes its schema through
     pydantic, and `parse` then returns an instance (see constraints/types.py).
 
     order          : "schema": declared properties in the order of the schema, then others; "any": in any order.
@@ -41,7 +41,7 @@ def json_schema(
     escapes        : "shortest": keys, enums and patterned strings in their shortest spelling; free strings in any.
     registry       : documents for remote references, by URI; nothing is fetched.
 
-    Raises UnsupportedSchema for what is malformed or not supported (see docs/json_schema.md), ConstraintError if no value
+    Raises UnsupportedSchema for what is malformed or not supported (docs/json_schema.md), ConstraintError if no value
     fits, LimitExceeded for what is too large; all here, not while writing.
     """
     _check("order", order, ("schema", "any"))
@@ -51,7 +51,7 @@ def json_schema(
     _check("escapes", escapes, ("shortest",))
     if not isinstance(whitespace, str):
         raise ConstraintError("whitespace is 'flexible', 'compact' or a regular expression")
-    parse = json.loads
+    parse: Callable[[str], Any] = json.loads
     name = "json_schema(...)"
     if not isinstance(schema, (dict, bool, str, bytes)):
         from guided.constraints.types import schema_of
@@ -79,7 +79,7 @@ def _check(name: str, value: Any, allowed: tuple[str, ...]) -> None:
 
 
 def check(document: Document, contexts: JsonContexts) -> None:
-    """Find now what would otherwise be found while writing: patterns that are too large, a oneOf that is not exclusive."""
+    """Find now what would else be found while writing: patterns that are too large, a oneOf that is not exclusive."""
     from guided.schema.exclusive import check_one_of
 
     for node in document.nodes:

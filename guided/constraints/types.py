@@ -1,7 +1,7 @@
-"""Python types as JSON Schemas, through pydantic: models, dataclasses, TypedDict, Literal, Enum, unions, lists, functions.
+"""Python types as JSON Schemas, through pydantic: models, dataclasses, TypedDict, Literal, Enum, lists, functions.
 
-The only importer of pydantic among the constraints.  Objects that a type describes are closed: pydantic drops members that
-a model does not have, so writing them would be lost work; `extra="allow"` opens them again.
+The only importer of pydantic among the constraints.  Objects that a type describes are closed: pydantic drops members
+that a model does not have, so writing them would be lost work; `extra="allow"` opens them again.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+import pydantic
+from typing_extensions import NotRequired, TypedDict, get_type_hints
 
 from guided.errors import ConstraintError
 
@@ -23,19 +26,12 @@ class Described:
     parse: Callable[[str], Any]
 
 
-def is_type(value: Any) -> bool:
-    """Whether `value` can be given to schema_of: anything but JSON (a dict, a boolean, text) and other constraints."""
-    return not isinstance(value, (dict, bool, str, bytes))
-
-
 def schema_of(described: Any) -> Described:
     """The JSON Schema of a type, or of a function's arguments.
 
-    For a function, the document is an object with one member per parameter, and its value a dict of validated arguments.
+    For a function, the document is an object with a member per parameter, and its value a dict of validated arguments.
     Raises ConstraintError if pydantic knows no schema for it.
     """
-    import pydantic
-
     name = getattr(described, "__name__", None) or repr(described)
     try:
         if isinstance(described, pydantic.TypeAdapter):
@@ -45,7 +41,12 @@ def schema_of(described: Any) -> Described:
         else:
             adapter = pydantic.TypeAdapter(described)
         schema = adapter.json_schema(mode="validation")
-    except (pydantic.errors.PydanticUserError, pydantic.errors.PydanticSchemaGenerationError, NameError, TypeError) as error:
+    except (
+        pydantic.errors.PydanticUserError,
+        pydantic.errors.PydanticSchemaGenerationError,
+        NameError,
+        TypeError,
+    ) as error:
         raise ConstraintError(f"pydantic has no JSON Schema for {name}: {str(error).splitlines()[0]}") from None
     close_objects(schema)
     return Described(name, schema, adapter.validate_json)
@@ -53,9 +54,7 @@ def schema_of(described: Any) -> Described:
 
 def _arguments(function: Callable[..., Any]) -> Any:
     """A TypedDict with one key per parameter of `function`; parameters with a default need not be given."""
-    import pydantic
-    from typing_extensions import NotRequired, TypedDict, get_type_hints
-
+    arguments_of = getattr(function, "__name__", "function")
     hints = get_type_hints(function, include_extras=True)
     fields: dict[str, Any] = {}
     for parameter in inspect.signature(function).parameters.values():
@@ -63,7 +62,8 @@ def _arguments(function: Callable[..., Any]) -> Any:
             raise TypeError(f"the parameter {parameter} cannot be given by name")
         hint = hints.get(parameter.name, Any)
         fields[parameter.name] = hint if parameter.default is parameter.empty else NotRequired[hint]
-    arguments: Any = TypedDict(f"{function.__name__}_arguments", fields)  # type: ignore[operator]
+    make: Any = TypedDict  # called with names known only now, which type checkers do not follow
+    arguments = make(f"{arguments_of}_arguments", fields)
     arguments.__pydantic_config__ = pydantic.ConfigDict(extra="forbid")
     return arguments
 

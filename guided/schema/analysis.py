@@ -1,6 +1,6 @@
 """Which goals have a value at all, and a shortest one: the least fixed point over the goals that a goal can need.
 
-A goal is solved by a rule: a text with values of other goals in it.  Rules are collected for all goals within reach, and
+A goal is solved by a rule: a text with values of other goals in it.  Rules are collected for all goals in reach, and
 solved cheapest first (Knuth's generalisation of Dijkstra's algorithm); a goal that stays unsolved has no value, however
 the schema refers to itself.  Source: D. E. Knuth, "A generalization of Dijkstra's algorithm", 1977.
 """
@@ -66,7 +66,9 @@ class Analysis:
         stack = [goal]
         while stack:
             here = stack[-1]
-            missing = [part for part in self._rules[here].parts if isinstance(part, frozenset) and part not in self._texts]
+            missing = [
+                part for part in self._rules[here].parts if isinstance(part, frozenset) and part not in self._texts
+            ]
             if missing and here not in self._texts:
                 stack.extend(dict.fromkeys(missing))
                 continue

@@ -1,7 +1,7 @@
 """The context half of the JSON Machine: what may be written next, and what follows it.
 
-A context is one of a few kinds of places (see Kind) with a link or a frame; contexts are interned and numbered when they
-are first reached.  The lexer half is the automata of lexers.py.  Protocol: guided.protocols.Contexts.
+A context is one of a few kinds of places (see Kind) with a link or a frame; contexts are interned, and numbered when
+first reached.  The lexer half is the automata of lexers.py.  Protocol: guided.protocols.Contexts.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from enum import Enum
 from typing import Any
 
 from guided import _fast
-from guided.automata.syntax import Node, union
+from guided.automata.syntax import Literal, Node, union
 from guided.errors import ConstraintError
 from guided.schema import lexers
 from guided.schema.analysis import Analysis
 from guided.schema.document import Document
 from guided.schema.formula import FALSE, TRUE
-from guided.schema.frames import ROOT_NEEDS, Frame, Frames, Link, Way
+from guided.schema.frames import ROOT_NEEDS, Frame, Frames, Link, Needs, Way
 from guided.schema.lexers import KEY, NUMBER, STRING, Structure
 from guided.schema.locations import Goal, Locations
 from guided.schema.shapes import ObjectShape
@@ -41,7 +41,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One place.  prefix : the key so far as it is written, None if it stands for any.  is_open : the key must go on."""
+    """One place.  prefix : the key so far as it is written, None if it stands for any.  is_open : it must go on."""
 
     kind: Kind
     link: Link | None = None
@@ -64,6 +64,8 @@ class JsonContexts:
         self.contexts: list[Context] = []
         self._numbers: dict[Context, int] = {}
         self._completions: dict[int, bytes] = {}
+        self._value_lexers: dict[tuple[tuple[Goal, ...], Needs], _fast.Dfa] = {}
+        self.locations.check_loops()
         root: Goal = frozenset((document.root,))
         if not self.analysis.is_inhabited(root):
             raise ConstraintError("no JSON value fits the schema: its demands contradict each other")
@@ -86,7 +88,12 @@ class JsonContexts:
         """The automaton of what may be written in `context`; None after the document."""
         here = self.contexts[context]
         if here.kind is Kind.VALUE:
-            return self._value_lexer(_known(here.link))
+            link: Link = _known(here.link)
+            key = (link.questions, link.needs)
+            found = self._value_lexers.get(key)
+            if found is None:
+                found = self._value_lexers[key] = self._value_lexer(link)
+            return found
         if here.kind is Kind.COLON:
             return self.structure.colon
         if here.kind is Kind.TAIL:
@@ -102,7 +109,9 @@ class JsonContexts:
         is_object = frame.kind == "object"
         return self.structure.after_value(
             "}" if is_object else "]",
-            may_go_on=any(self.frames.available(frame, only_one=True)) if is_object else self.frames.may_add_item(frame),
+            may_go_on=any(self.frames.available(frame, only_one=True))
+            if is_object
+            else self.frames.may_add_item(frame),
             may_close=self.frames.may_suffice(self.frames.closed(frame), frame.link),
         )
 
@@ -158,7 +167,7 @@ class JsonContexts:
         alternatives: list[tuple[int, Node]] = []
         for label, text in ((lexers.NULL, "null"), (lexers.TRUE, "true"), (lexers.FALSE, "false")):
             if self.frames.may_suffice(self._constant_answers(link, text), link):
-                alternatives.append((label, lexers.Literal(text)))
+                alternatives.append((label, Literal(text)))
         restricted = False
         for kind, base in (("string", STRING), ("number", NUMBER)):
             added, is_restricted = self._scalar_alternatives(link, kind, base)
@@ -267,7 +276,9 @@ class JsonContexts:
         """Needed members and closing brackets, from `frame` up to the root."""
         parts: list[str] = []
         while frame is not None:
-            way, text = min(((way, self._rest(frame, way, is_first)) for way in self.frames.ways(frame)), key=lambda w: len(w[1]))
+            way, text = min(
+                ((way, self._rest(frame, way, is_first)) for way in self.frames.ways(frame)), key=lambda w: len(w[1])
+            )
             parts.append(text)
             frame, is_first = self.frames.reported(frame.link, way.answers), False
         return "".join(parts)

@@ -135,7 +135,9 @@ def from_text(text: str | bytes) -> Any:
     except ValueError as error:  # not UTF-8, or an integer longer than Python reads
         raise UnsupportedSchema(f"the schema is not JSON: {error}") from None
     except RecursionError:
-        raise LimitExceeded("max_schema_depth", DEFAULT_LIMITS.max_schema_depth, DEFAULT_LIMITS.max_schema_depth + 1) from None
+        raise LimitExceeded(
+            "max_schema_depth", DEFAULT_LIMITS.max_schema_depth, DEFAULT_LIMITS.max_schema_depth + 1
+        ) from None
 
 
 def _refuse_constant(name: str) -> None:
@@ -175,7 +177,6 @@ def measure(raw: Any, limits: Limits) -> None:
 
 def _resolver(raw: dict[str, Any], registry: Mapping[str, Any] | None) -> tuple[Any, int]:
     """The resolver of the root, and its dialect."""
-    import referencing
     import referencing.jsonschema as specifications
 
     name, rank = dialect_of(raw, ("DRAFT202012", 9), "")
@@ -185,9 +186,9 @@ def _resolver(raw: dict[str, Any], registry: Mapping[str, Any] | None) -> tuple[
         contents = from_text(contents) if isinstance(contents, (str, bytes)) else contents
         measure(contents, DEFAULT_LIMITS)
         other = getattr(specifications, dialect_of(contents, (name, rank), "")[0])
-        resources = resources.with_resource(uri, referencing.Resource(contents=contents, specification=other))
+        resources = resources.with_resource(uri, other.create_resource(contents))
     base = specification.id_of(raw) or ""
-    resources = resources.with_resource(base, referencing.Resource(contents=raw, specification=specification))
+    resources = resources.with_resource(base, specification.create_resource(raw))
     return resources.resolver(base_uri=base), rank
 
 

@@ -29,4 +29,6 @@ def check_one_of(document: Document, contexts: JsonContexts) -> None:
                 )
                 break
         if len(set(node.one_of)) < len(node.one_of):
-            document.refuse("the same schema stands twice under 'oneOf', so it fits no value once.", f"{node.pointer}/oneOf")
+            document.refuse(
+                "the same schema stands twice under 'oneOf', so it fits no value once.", f"{node.pointer}/oneOf"
+            )

@@ -7,13 +7,14 @@ numbers than their parents, so that every pass is a loop over sorted numbers and
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
+from typing import Any
 
 from guided.errors import LimitExceeded
 
 FALSE, TRUE = 0, 1
 LITERAL, ALL, ANY = 2, 3, 4
 
-Atom = Hashable
+Atom = tuple[Any, ...]  # its kind first, see locations.py
 Literal = tuple[Atom, bool]  # an atom, and whether it must be true
 Cube = frozenset[Literal]  # literals that together make a formula true
 

@@ -77,7 +77,9 @@ class Frames:
         self._frames: dict[tuple[object, ...], Frame] = {}
         self._steps: dict[tuple[int, int | str | None], Link | None] = {}
 
-    def link(self, above: Frame | None, settles: tuple[tuple[Atom, int], ...], questions: tuple[Goal, ...], needs: Needs) -> Link:
+    def link(
+        self, above: Frame | None, settles: tuple[tuple[Atom, int], ...], questions: tuple[Goal, ...], needs: Needs
+    ) -> Link:
         """The link with these fields."""
         key = (above and above.number, settles, questions, needs)
         found = self._links.get(key)
@@ -94,7 +96,9 @@ class Frames:
         found = self._frames.get(key)
         if found is None:
             if len(self.frames) >= self.document.options.limits.max_states:
-                raise LimitExceeded("max_states", self.document.options.limits.max_states, len(self.frames) + 1, "the JSON text")
+                raise LimitExceeded(
+                    "max_states", self.document.options.limits.max_states, len(self.frames) + 1, "the JSON text"
+                )
             found = self._frames[key] = Frame(len(self.frames), link, kind, outs, names, place, seen)
             self.frames.append(found)
         return found
@@ -147,7 +151,7 @@ class Frames:
         return self.analysis.is_inhabited(shape.value(self.document, index))
 
     def available(self, frame: Frame, *, only_one: bool = False) -> tuple[list[int], bool]:
-        """(numbers of the declared names that may come next, whether any other key may).  only_one: stop at the first."""
+        """(numbers of the declared names that may come next, whether any other key may).  only_one: only the first."""
         found: set[int] = set()
         others = False
         for way in self.ways(frame):
@@ -156,7 +160,11 @@ class Frames:
                 raise TypeError("only objects have keys")
             last = shape.needed[0] if shape.needed and self.in_order else len(frame.names) - 1
             for number in range(frame.place, last + 1):
-                if number not in found and frame.names[number] not in frame.seen and self._has_value(shape, frame.names[number]):
+                if (
+                    number not in found
+                    and frame.names[number] not in frame.seen
+                    and self._has_value(shape, frame.names[number])
+                ):
                     found.add(number)
                     if only_one:
                         return [number], False
@@ -198,7 +206,7 @@ class Frames:
         return self._steps[key]
 
     def property(self, frame: Frame, number: int | None, name: str | None) -> Link | None:
-        """The link of the value of a declared name (by its number) or of another key (None stands for any fresh one)."""
+        """The link of the value of a declared name (by its number) or of another key (None: any fresh one)."""
         key = (frame.number, number if number is not None else "" if name is None else f"+{name}")
         if key not in self._steps:
             values: dict[Atom, int] = {}

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-# Read by document.py and enforced byte by byte.
+# Read by reader.py and enforced byte by byte; some of them only with values that ask for nothing (see REFUSED).
 ENFORCED = frozenset(
-    "type enum const properties required additionalProperties items prefixItems additionalItems minItems maxItems "
-    "minLength maxLength pattern format minimum maximum exclusiveMinimum exclusiveMaximum "
-    "allOf anyOf oneOf $ref multipleOf uniqueItems minProperties patternProperties unevaluatedProperties "
-    "unevaluatedItems dependentRequired dependentSchemas dependencies minContains maxContains then else propertyNames".split()
+    """
+    type enum const
+    minLength maxLength pattern format
+    minimum maximum exclusiveMinimum exclusiveMaximum multipleOf
+    properties required additionalProperties patternProperties minProperties propertyNames unevaluatedProperties
+    dependentRequired dependentSchemas dependencies
+    items prefixItems additionalItems minItems maxItems uniqueItems minContains maxContains unevaluatedItems
+    allOf anyOf oneOf then else $ref
+    """.split()  # noqa: SIM905  a word list reads better than a column of strings
 )
 
 # Say something about the schema or to its reader; they never make an instance invalid.
 ANNOTATIONS = frozenset(
-    "$schema $id id $comment $defs definitions $anchor $dynamicAnchor $recursiveAnchor $vocabulary title description "
-    "default examples example readOnly writeOnly deprecated contentMediaType contentEncoding contentSchema "
-    "discriminator".split()
+    """
+    $schema $id id $comment $defs definitions $anchor $dynamicAnchor $recursiveAnchor $vocabulary
+    title description default examples example readOnly writeOnly deprecated
+    contentMediaType contentEncoding contentSchema discriminator
+    """.split()  # noqa: SIM905  a word list reads better than a column of strings
 )
 
-_LATER = "It is not enforced by this version: leave it out, or pass on_unsupported=\"ignore\""
+_LATER = 'It is not enforced by this version: leave it out, or pass on_unsupported="ignore"'
 
-# Keyword -> hint.  The ones that are also in ENFORCED are refused only where they say something (see document.py).
+# Keyword -> hint.  The ones that are also in ENFORCED are refused only where they say something (see reader.py).
 REFUSED: dict[str, str] = {
     "not": "Rewrite it with 'enum', 'anyOf' or bounds, or pass on_unsupported=\"ignore\"",
     "if": "Rewrite if/then/else as an 'anyOf' of the two cases, or pass on_unsupported=\"ignore\"",
@@ -27,7 +34,7 @@ REFUSED: dict[str, str] = {
     "maxProperties": _LATER,
     "minProperties": "List the properties under 'required', or pass on_unsupported=\"ignore\"",
     "patternProperties": "Name the properties under 'properties', or use 'additionalProperties', "
-    "or pass on_unsupported=\"ignore\"",
+    'or pass on_unsupported="ignore"',
     "propertyNames": _LATER,
     "uniqueItems": _LATER,
     "multipleOf": "Use 'type': 'integer', or an 'enum' of the values, or pass on_unsupported=\"ignore\"",

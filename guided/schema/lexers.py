@@ -72,7 +72,9 @@ def white_space(setting: str, limits: Limits = DEFAULT_LIMITS) -> Node:
     if compile_dfa(node, limits=limits).start == _fast.DEAD:
         raise ConstraintError(f"the whitespace {setting!r} matches nothing; use 'compact' for none")
     if compile_dfa(Both((node, Not(Repeat(SPACE, 0, None)))), limits=limits).start != _fast.DEAD:
-        raise ConstraintError(f"the whitespace {setting!r} also matches text that is no JSON white space (space, tab, newline)")
+        raise ConstraintError(
+            f"the whitespace {setting!r} also matches text that is no JSON white space (space, tab, newline)"
+        )
     return node
 
 
@@ -130,7 +132,10 @@ def _trie_lexer(names: tuple[tuple[str, int], ...], taken: frozenset[str]) -> _f
             nexts.setdefault(name[:size], set()).add(name[size])
             nexts.setdefault(name[: size + 1], set())
     known_set = set(known)
-    apart = {False: [], True: []}  # texts after which the next lexer may take over; by "is itself a known name"
+    apart: dict[bool, list[str]] = {
+        False: [],
+        True: [],
+    }  # texts after which the next lexer may take over; by "is itself a known name"
     leaving: list[Node] = []  # ways to differ in the middle of a character or of an escape
     for prefix, following in nexts.items():
         text = '"' + spell_text(prefix)
@@ -149,6 +154,3 @@ def _trie_lexer(names: tuple[tuple[str, int], ...], taken: frozenset[str]) -> _f
     alternatives.append((DIVERGED, union(*taken_over, *leaving)))
     alternatives.append((DIVERGED_OPEN, Words(tuple(apart[True])) if apart[True] else union()))
     return compile_dfa({label: node for label, node in alternatives if node != union()})
-
-
-

@@ -18,6 +18,7 @@ from guided.automata.syntax import Node, Words, union
 from guided.errors import UnsupportedSchema
 from guided.schema.document import Document
 from guided.schema.formula import FALSE, TRUE, Cube, Formulas
+from guided.schema.keywords import TYPES
 from guided.schema.nodes import SchemaNode
 from guided.schema.numbers import number_lexeme
 from guided.schema.strings import string_lexeme
@@ -72,6 +73,26 @@ class Locations:
                     )
             stack.extend(missing)
         return memo[node, kind]
+
+    def check_loops(self) -> None:
+        """Raise UnsupportedSchema now if some node of the document refers to itself in place."""
+        finished: set[int] = set()
+        for root in range(len(self.document.nodes)):
+            stack, on_path = [(root, False)], set[int]()
+            while stack:
+                here, is_left = stack.pop()
+                if is_left:
+                    on_path.discard(here)
+                    finished.add(here)
+                elif here in on_path:  # a loop, unless the types along it exclude each other
+                    for kind in TYPES:
+                        self.formula(here, kind)
+                elif here not in finished:
+                    node = self.document.nodes[here]
+                    on_path.add(here)
+                    stack.append((here, True))
+                    below = [*node.all_of, *(part for group in node.any_of for part in group), *(node.values or ())]
+                    stack.extend((part, False) for part in below if part not in finished)
 
     def _in_place(self, number: int, kind: str) -> list[int]:
         """The nodes whose formulas make up the formula of a node."""

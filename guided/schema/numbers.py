@@ -48,7 +48,7 @@ def _number(low: Bound | None, high: Bound | None, is_integer: bool, n_digits: i
     above: Bound = (Decimal(0), True)
     n_fraction = 0 if is_integer else n_fraction
     parts: list[Node] = []
-    if high is None or high >= zero and high != above:  # the numbers from 0 up
+    if high is None or (high >= zero and high != above):  # the numbers from 0 up
         floor = low if low is not None and low[0] >= 0 else zero
         parts.append(_plain(floor, high, n_digits, n_fraction))
         if not is_integer:
@@ -132,7 +132,7 @@ def _digits(low: str, high: str) -> Node:
 
 
 def _fraction(low: str, low_open: bool, high: str | None, high_open: bool, slots: int) -> Node:
-    """What may follow a whole part: nothing (that is .0), or a point and 1..slots digits with low <= 0.digits <= high."""
+    """What may follow a whole part: nothing (.0), or a point and 1..slots digits with low <= 0.digits <= high."""
     may_be_nothing = not low and not low_open and (high is None or bool(high) or not high_open)
     if slots == 0:
         return EMPTY if may_be_nothing else NEVER
@@ -148,8 +148,13 @@ def _first_digit(low: str, low_open: bool, high: str | None, high_open: bool, sl
     for digit in range(low_digit, high_digit + 1):
         at_low = digit == low_digit and (bool(low) or low_open)
         at_high = high is not None and digit == high_digit
-        tail = _tail(low[1:] if at_low else "", at_low and low_open, high[1:] if at_high and high else ("" if at_high else None),
-                     at_high and high_open, slots - 1)
+        tail = _tail(
+            low[1:] if at_low else "",
+            at_low and low_open,
+            high[1:] if at_high and high else ("" if at_high else None),
+            at_high and high_open,
+            slots - 1,
+        )
         parts.append(concat(Literal(str(digit)), tail))
     return _merge(parts)
 

@@ -1,7 +1,7 @@
 """`pattern`: ECMA-262 text -> a tree of whole strings.
 
-A pattern may match anywhere in the string, so the tree is `any text, pattern, any text` with the anchors worked out: inside
-a JSON string the ends of the text are its quotes, so that no anchor may be left for the automaton.
+A pattern may match anywhere in the string, so the tree is `any text, pattern, any text` with the anchors worked out:
+inside a JSON string the ends of the text are its quotes, so that no anchor may be left for the automaton.
 """
 
 from __future__ import annotations

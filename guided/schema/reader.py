@@ -70,7 +70,9 @@ class Reader:
             return
         if keyword in ("dependentRequired", "dependentSchemas") and self.dialect < DRAFT2019:
             return
-        self.document.refuse(f"{keyword!r} is not supported yet.", f"{self.place.pointer}/{escape(keyword)}", REFUSED[keyword])
+        self.document.refuse(
+            f"{keyword!r} is not supported yet.", f"{self.place.pointer}/{escape(keyword)}", REFUSED[keyword]
+        )
 
     def child(self, raw: Any, pointer: str) -> int:
         """The node of a sub-schema of this one."""
@@ -102,7 +104,9 @@ class Reader:
     def types(self, value: Any, pointer: str) -> None:
         names = value if isinstance(value, list) else [value]
         if not names or not all(isinstance(name, str) and name in TYPE_NAMES for name in names):
-            raise UnsupportedSchema(f"type must be one of {', '.join(TYPE_NAMES)}, or a list of them, not {value!r}", pointer)
+            raise UnsupportedSchema(
+                f"type must be one of {', '.join(TYPE_NAMES)}, or a list of them, not {value!r}", pointer
+            )
         self.node.types = frozenset(kind for name in names for kind in TYPE_NAMES[name])
         if "integer" in names and "number" not in names:
             self.node.is_integer = True
@@ -124,7 +128,9 @@ class Reader:
         if not isinstance(value, str):
             raise UnsupportedSchema(f"pattern must be a string, not {show(value)}", pointer)
         try:
-            self.node.texts += ((f"pattern {value}", patterns.search_tree(value, pointer, self.document.options.limits)),)
+            self.node.texts += (
+                (f"pattern {value}", patterns.search_tree(value, pointer, self.document.options.limits)),
+            )
         except UnsupportedSchema as error:
             if not self.document.options.ignore:
                 raise
@@ -139,7 +145,9 @@ class Reader:
         tree: Node | None = formats.tree(value)
         if tree is None:
             self.document.refuse(
-                f"the format {show(value)} is not supported yet.", pointer, 'pass formats="annotate" to leave formats alone'
+                f"the format {show(value)} is not supported yet.",
+                pointer,
+                'pass formats="annotate" to leave formats alone',
             )
         else:
             self.node.texts += ((f"format {value}", tree),)
@@ -189,11 +197,15 @@ class Reader:
         if isinstance(value, list):
             if self.dialect > DRAFT2019:
                 raise UnsupportedSchema(
-                    "items must be a schema since 2020-12", pointer, 'call it prefixItems, or set "$schema" to an older draft'
+                    "items must be a schema since 2020-12",
+                    pointer,
+                    'call it prefixItems, or set "$schema" to an older draft',
                 )
             self.prefix_items(value, pointer)
             rest = self.raw.get("additionalItems", True)
-            number = self.document.add(Place(rest, f"{self.place.pointer}/additionalItems", self.resolver, self.dialect))
+            number = self.document.add(
+                Place(rest, f"{self.place.pointer}/additionalItems", self.resolver, self.dialect)
+            )
         else:
             number = self.child(value, pointer)
         self.node.items = None if number == ANYTHING else number
@@ -255,7 +267,10 @@ def narrow(node: SchemaNode, value: Decimal, *, is_low: bool, is_open: bool) -> 
 
 def fill_constants(document: Document, node: SchemaNode, values: list[Any]) -> None:
     """Let `node` allow exactly these JSON values; arrays and objects become schemas of their own."""
-    strings, numbers, constants, nested = {}, {}, set(), []
+    strings: dict[str, None] = {}
+    numbers: dict[str, None] = {}
+    constants: set[str] = set()
+    nested: list[int] = []
     for value in values:
         if value is None or isinstance(value, bool):
             constants.add({None: "null", True: "true", False: "false"}[value])

@@ -23,7 +23,7 @@ class ObjectShape:
 
 @dataclass(frozen=True, slots=True)
 class ArrayShape:
-    """least, most : items that must, may still come (most None: any number).      items : nodes whose items must hold."""
+    """least, most : items that must, may still come (most None: any number).    items : nodes whose items must hold."""
 
     least: int
     most: int | None

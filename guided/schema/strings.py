@@ -47,7 +47,11 @@ def _any_char() -> Node:
     high = concat(chars("dD"), chars("89abAB"), hexes)
     low = concat(chars("dD"), chars("cdefCDEF"), hexes)
     return union(
-        _RAW, concat(Literal("\\"), union(chars('"\\/bfnrt'), concat(Literal("u"), union(unit, concat(high, Literal("\\u"), low)))))
+        _RAW,
+        concat(
+            Literal("\\"),
+            union(chars('"\\/bfnrt'), concat(Literal("u"), union(unit, concat(high, Literal("\\u"), low)))),
+        ),
     )
 
 
@@ -58,14 +62,17 @@ FREE_STRING = concat(QUOTE, Repeat(ANY_SPELLING, 0, None), QUOTE)
 def spell_text(text: str) -> str:
     """The shortest JSON spelling of `text`, without quotes."""
     return "".join(
-        _SHORT.get(ord(character)) or (f"\\u{ord(character):04x}" if character < " " else character) for character in text
+        _SHORT.get(ord(character)) or (f"\\u{ord(character):04x}" if character < " " else character)
+        for character in text
     )
 
 
 @lru_cache(maxsize=1024)
 def spell_chars(ranges: tuple[tuple[int, int], ...]) -> Node:
     """The shortest spellings of one character out of `ranges`."""
-    special = [code for low, high in ranges for code in range(low, min(high, 0x5C) + 1) if code < 0x20 or code in _SHORT]
+    special = [
+        code for low, high in ranges for code in range(low, min(high, 0x5C) + 1) if code < 0x20 or code in _SHORT
+    ]
     if not special:
         return Chars(ranges)
     raw = invert([*invert(ranges), *((code, code) for code in special)])
@@ -80,7 +87,7 @@ ONE_SPELLING = spell_chars(ANY_CHAR.ranges)
 
 
 def spell(tree: Node) -> Node:
-    """The tree of the shortest spellings of the texts of `tree`, without quotes.  Anchors: only `$` inside lookahead."""
+    """The tree of the shortest spellings of the texts of `tree`, without quotes.  Anchors: only `$` in lookahead."""
 
     def combine(here: Node, below: list[Node]) -> Node:
         if isinstance(here, Literal):
