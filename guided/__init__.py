@@ -7,7 +7,7 @@ transformers or pydantic is loaded when first used: `import guided` brings none 
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from guided._fast import fill_masks
 from guided.constraints.base import Constraint
@@ -29,12 +29,22 @@ from guided.limits import Limits
 from guided.matcher import Matcher
 from guided.vocab import Vocabulary
 
+if TYPE_CHECKING:  # the lazy names for type checkers and editors; a test compares the two
+    from guided.api import generate
+    from guided.constraints.coerce import explain
+    from guided.constraints.json_schema import json_schema
+    from guided.engines.results import Event, Output
+    from guided.integrations.masks import apply_mask
+    from guided.integrations.transformers import ConstraintLogitsProcessor
+    from guided.models.huggingface import load
+    from guided.models.tiny import tiny
+
 # module -> the public names that are loaded from it when first used
 _HOMES = {
     "guided.api": ["generate"],
     "guided.constraints.coerce": ["explain"],
     "guided.constraints.json_schema": ["json_schema"],
-    "guided.engines.results": ["Output"],
+    "guided.engines.results": ["Event", "Output"],
     "guided.integrations.masks": ["apply_mask"],
     "guided.integrations.transformers": ["ConstraintLogitsProcessor"],
     "guided.models.huggingface": ["load"],
@@ -48,6 +58,7 @@ __all__ = [
     "ConstraintError",
     "ConstraintLogitsProcessor",
     "DeadEnd",
+    "Event",
     "GrammarError",
     "GuidedError",
     "LimitExceeded",
