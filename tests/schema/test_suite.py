@@ -54,5 +54,7 @@ def test_the_suite(shared_data, draft):
             for test in tests:
                 accepted = machine.accepts(dumps(test["data"]))
                 about = (path.name, case["description"], test["description"])
-                assert accepted == test["valid"] or (test["valid"] and is_spelled_otherwise(schema, test["data"])), about
+                if test["valid"] and is_spelled_otherwise(schema, test["data"]):
+                    continue
+                assert accepted == test["valid"], about
     assert n_compiled > least
