@@ -83,7 +83,7 @@ def check(document: Document, contexts: JsonContexts) -> None:
     from guided.schema.exclusive import check_one_of
 
     for node in document.nodes:
-        for _, tree in node.texts:
+        for _, tree in (text for text in node.texts if text[0].startswith("pattern ")):
             contexts.prepare(string_lexeme([tree], node.min_length, node.max_length))
     check_one_of(document, contexts)
 
