@@ -53,7 +53,7 @@ def json_schema(
         raise ConstraintError("whitespace is 'flexible', 'compact' or a regular expression")
     parse: Callable[[str], Any] = json.loads
     name = "json_schema(...)"
-    if not isinstance(schema, (dict, bool, str, bytes)):
+    if schema is not None and not isinstance(schema, (dict, bool, str, bytes)):
         from guided.constraints.types import schema_of
 
         described = schema_of(schema)

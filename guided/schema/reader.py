@@ -87,7 +87,8 @@ class Reader:
             raise UnsupportedSchema(f"$ref must be a string, not {show(target)}", pointer)
         try:
             found = self.resolver.lookup(target)
-        except (referencing.exceptions.Unresolvable, ValueError) as error:  # ValueError: no URI at all
+        except (referencing.exceptions.Unresolvable, ValueError, AttributeError, TypeError) as error:
+            # the last three: no URI, or a value on the way that is no schema
             remote = "://" in target and not target.startswith("#")
             raise UnsupportedSchema(
                 f"$ref {show(target)} leads nowhere ({type(error).__name__})",

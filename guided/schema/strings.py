@@ -109,7 +109,7 @@ def spell(tree: Node) -> Node:
         if isinstance(here, Ahead):
             return Ahead(below[0], here.negative)
         if isinstance(here, End):
-            return Ahead(QUOTE)  # a bare quote stands only at the end
+            return QUOTE  # a bare quote stands only at the end, and what a lookahead reads is not consumed
         return here
 
     return fold(tree, combine)
