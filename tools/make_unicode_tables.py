@@ -1,7 +1,7 @@
 """Writes guided/automata/unicode_data.py: python tools/make_unicode_tables.py
 
 Categories and case come from this Python (`unicodedata`, `str.lower`, re's own table of extra cases), scripts and
-binary properties from the `regex` package.  Format: docstring of the file written.  Run it when a newer Unicode is wanted.
+binary properties from the `regex` package.  Format: docstring of the file written..
 """
 
 import re

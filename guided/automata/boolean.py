@@ -67,7 +67,7 @@ def table(node: Node, limits: Limits, *, at_start: bool = True) -> _fast.Table:
 
 
 def embed(nfa: _fast.Nfa, table: _fast.Table, follow: Callable[[Labels], list[int]]) -> int:
-    """A copy of `table` in `nfa`, its accepting states followed by the states follow(labels).  Returns the first state."""
+    """A copy of `table` in `nfa`, its accepting states followed by follow(labels).  Returns the first state."""
     follows = {labels: follow(labels) for labels in set(table.labels) if labels}
     return nfa.table(table, follows)
 

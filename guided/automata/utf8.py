@@ -1,6 +1,6 @@
 """Sets of code points as acyclic byte graphs: the UTF-8 texts of one character out of them.
 
-A graph is one array of int32 (see Nfa.graph): per node its number of edges, then (low, high, node or -1 at the end) each.
+A graph is one array of int32 (see Nfa.graph): per node its number of edges, then (low, high, node or -1: the end) each.
 Equal nodes are one node, so that every graph is minimal.  Source: RFC 3629, section 3.
 """
 
