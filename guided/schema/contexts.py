@@ -70,7 +70,8 @@ class JsonContexts:
 
     def prepare(self, lexeme: Node) -> None:
         """Compile the automaton of a lexeme now.  Raises LimitExceeded or ConstraintError if that is not possible."""
-        lexers.shared_dfa(((STRING + 1, lexeme),))
+        if lexeme != union():
+            lexers.shared_dfa(((STRING + 1, lexeme),), self.document.options.limits)
 
     def _number(self, context: Context) -> int:
         number = self._numbers.get(context)
@@ -191,7 +192,7 @@ class JsonContexts:
                 alternatives.append((opening, self.structure.opening[opening]))
         if restricted:
             return lexers.restricted_dfa(tuple(alternatives), link.needs, self.document.options.limits)
-        return lexers.shared_dfa(tuple(alternatives))
+        return lexers.shared_dfa(tuple(alternatives), self.document.options.limits)
 
     def _constant_answers(self, link: Link, kind: str) -> frozenset[int]:
         return frozenset(

@@ -29,9 +29,9 @@ Alternatives = tuple[tuple[int, Node], ...]
 
 
 @lru_cache(maxsize=2048)
-def shared_dfa(alternatives: Alternatives) -> _fast.Dfa:
+def shared_dfa(alternatives: Alternatives, limits: Limits = DEFAULT_LIMITS) -> _fast.Dfa:
     """The automaton of labelled alternatives, the same object for equal ones."""
-    return compile_dfa(dict(alternatives))
+    return compile_dfa(dict(alternatives), limits=limits)
 
 
 @lru_cache(maxsize=256)
