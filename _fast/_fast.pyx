@@ -25,10 +25,11 @@ include "dfa.pyx"            # a regular language: sets of places in the byte au
 include "table.pyx"          # finished automata: product, complement, minimisation
 include "trie.pyx"           # the tokens of a vocabulary as a flat tree
 include "walk.pyx"           # which tokens may a language read next?
-include "external.pyx"      # a language written in Python
+include "external.pyx"       # a language written in Python
 include "product.pyx"        # two languages side by side, for & and |
 include "machine.pyx"        # lexers and contexts: JSON, grammars
 include "rows.pyx"           # finished masks by state
 include "lexing.pyx"         # what every token does to one lexer
 include "index.pyx"          # a recogniser met a vocabulary
+include "indexes.pyx"        # the same for composed languages
 include "matcher.pyx"        # one text in the making

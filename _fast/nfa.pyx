@@ -277,7 +277,7 @@ cdef class Nfa:
             state = self.stack[depth] >> 1
             node = &self.states[state]
             if node.label >= 0 or not ended and (node.n_edges or node.loop >= 0 and self.inside(origin, node.loop)):
-                if self.n_closures >= 2_000_000_000 or self.n_closures >= 64 * <int64_t>self.max_states:
+                if self.n_closures >= 2_000_000_000 or self.n_closures >= 8 * <int64_t>self.max_states:
                     raise LimitExceeded("max_nfa_states", self.max_states, self.n_closures, "the pattern's empty moves")
                 self.closures = <int32_t*>grow(self.closures, self.n_closures + 1, &self.closures_capacity, sizeof(int32_t))
                 self.closures[self.n_closures] = state
