@@ -381,37 +381,7 @@ cdef class Dfa(Recognizer):
         Breadth first over the states of the automaton.  After MAX_COMPLETIONS_STATES of them (a long counted string) the
         search ends: what was found until then, and completion(state), are the answer.
         """
-        cdef state_t here, there
-        cdef int32_t column, n_queued = 0
-        cdef uint8_t[256] example
-        found = {}
-        if state == DEAD_STATE:
-            return found
-        self._check_state(state)
-        for column in range(256):
-            example[self.byte_class[255 - column]] = <uint8_t>(255 - column)
-        came_from = {state: None}
-        queue = [state]
-        for here in queue:                       # grows while it is read
-            labels = self.labels(here)
-            if labels and labels not in found:
-                text = bytearray()
-                step = came_from[here]
-                while step is not None:
-                    text.append(step[1])
-                    step = came_from[step[0]]
-                text.reverse()
-                found[labels] = bytes(text)
-            for column in range(self.n_classes):
-                there = self.after(here, example[column])
-                if there != DEAD_STATE and there not in came_from:
-                    if len(queue) >= MAX_COMPLETIONS_STATES:
-                        rest = self.completion(state)
-                        found.setdefault(self.labels(self.run(state, rest)), rest)
-                        return found
-                    came_from[there] = (here, example[column])
-                    queue.append(there)
-        return found
+        return ways_to_labels(self, state)
 
     @property
     def fingerprint(self):
