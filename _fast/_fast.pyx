@@ -20,6 +20,7 @@ include "words.pyx"          # many literal texts as one tree of states
 include "trim.pyx"           # what guards have made unreachable is taken out
 include "finish.pyx"         # shortest ways to the end of a byte automaton
 include "dfa.pyx"            # a regular language: sets of places in the byte automaton, made on demand
+include "ways.pyx"           # a shortest text for every set of labels
 include "table.pyx"          # finished automata: product, complement, minimisation
 include "trie.pyx"           # the tokens of a vocabulary as a flat tree
 include "walk.pyx"           # which tokens may a language read next?

@@ -374,6 +374,17 @@ cdef class Dfa(Recognizer):
                                                     self.places[k] & self.counter_mask))
         return shortest
 
+<<<<<<< HEAD
+=======
+    cpdef dict completions(self, state_t state):
+        """For every set of labels that can be reached from `state`, a shortest text that reaches it.
+
+        Breadth first over the states of the automaton.  After MAX_COMPLETIONS_STATES of them (a long counted string) the
+        search ends: what was found until then, and completion(state), are the answer.
+        """
+        return ways_to_labels(self, state)
+
+>>>>>>> automata
     @property
     def fingerprint(self):
         """Hex digits that tell this automaton by content: equal ones give equal masks."""

@@ -35,7 +35,7 @@ from guided.errors import ConstraintError, LimitExceeded
 from guided.limits import DEFAULT_LIMITS, Limits
 
 DEAD = -1
-_MOST_ROUNDS = 2**57    # counters are parts of 64-bit numbers
+_MOST_ROUNDS = 2**57  # counters are parts of 64-bit numbers
 Labels = tuple[int, ...]
 
 
