@@ -27,6 +27,8 @@ class Caller(NamedTuple):
 
     anchor        : the LogitsProcessorList of the outermost call of `generate` that these ids belong to; the list that
                     called if there is no `generate`; None where the processor was called by hand.
+    in_generate   : whether a call of `generate` is under way; if not, nothing says where one text ends and the next
+                    begins.
     prompt_length : columns of the prompts, where a call of `generate` says so; else None.
     max_length    : columns at which that call stops, prompts included; else None.
     n_prompts     : prompts of that call, before beams and returned sequences multiply the rows; else None.
@@ -34,6 +36,7 @@ class Caller(NamedTuple):
     """
 
     anchor: Any
+    in_generate: bool = False
     prompt_length: int | None = None
     max_length: int | None = None
     n_prompts: int | None = None
@@ -61,7 +64,9 @@ def find_caller(frame: FrameType | None) -> Caller:
             length, n_prompts = here.get("input_ids_length"), here.get("batch_size")
             config = here.get("generation_config")
             is_draft, max_length = getattr(config, "is_assistant", False), getattr(config, "max_length", None)
-            found = Caller(here.get("prepared_logits_processor", nearest), length, max_length, n_prompts, is_foreign)
+            found = Caller(
+                here.get("prepared_logits_processor", nearest), True, length, max_length, n_prompts, is_foreign
+            )
             if not is_draft:
                 return found
         elif is_draft and not is_foreign:

@@ -180,13 +180,14 @@ class ConstraintLogitsProcessor(LogitsProcessor):
         caller = find_caller(frame)
         if caller.is_foreign:
             return None
-        if caller.anchor is None or caller.prompt_length is None:
+        if caller.anchor is None or not caller.in_generate:
             return self._session_by_hand(input_ids)
         known = self._sessions.get(id(caller.anchor))
         if known is not None and known[0]() is caller.anchor:
             session = known[1]
         else:
-            length = caller.prompt_length if self.prompt_length is None else self.prompt_length
+            given = (self.prompt_length, caller.prompt_length, input_ids.shape[1])
+            length = next(length for length in given if length is not None)
             n_prompts = caller.n_prompts or 1 if self._reports else 1
             session = Session(self._indexes, length, n_prompts, max_length=caller.max_length)
             self._remember(caller.anchor, session)
