@@ -122,6 +122,13 @@ def test_bad_input_exits_with_2_and_one_message(
     assert "Traceback" not in shown.err
 
 
+def test_a_damaged_tokenizer_exits_with_2(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_text("{")
+    done = run("mask", "--regex", "a", "--tokenizer", str(tmp_path))
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "cannot be read" in done.stderr
+
+
 def test_a_schema_that_is_not_json_exits_with_2(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,6 +6,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import typer
+
+from guided.errors import GuidedError
+
 FILES = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.txt", "vocab.json")
 
 
@@ -16,7 +20,10 @@ def load_tokenizer(folder: str | None) -> Any:
         raise FileNotFoundError(f"no tokenizer in {path}: a folder with one of {', '.join(FILES)} is wanted")
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(path, local_files_only=True)
+    try:
+        return AutoTokenizer.from_pretrained(path, local_files_only=True)
+    except Exception as error:  # a damaged file raises whatever its reader raises, plain Exception included
+        raise typer.BadParameter(f"the tokenizer in {path} cannot be read: {error}") from None
 
 
 def load_model(folder: str | None) -> Any:
@@ -35,4 +42,9 @@ def load_model(folder: str | None) -> Any:
         return guided.tiny()
     if not (Path(folder) / "config.json").exists():
         raise FileNotFoundError(f"no model in {folder}: a folder with config.json is wanted")
-    return guided.load(folder)
+    try:
+        return guided.load(folder, local_files_only=True)
+    except GuidedError:
+        raise
+    except Exception as error:  # as above
+        raise typer.BadParameter(f"the model in {folder} cannot be read: {error}") from None
