@@ -1,8 +1,6 @@
 """The compiled core of guided, in reading order.  Cython sources live in `_fast/`; the stub is guided/_fast.pyi."""
 
-import collections
 import hashlib
-import weakref
 from array import array
 
 import numpy as np
