@@ -5,6 +5,7 @@
 # together with the counters of the loops around it, packed into one 64-bit number (dfa.pyx).
 # Source: Thompson (1968) for the construction; the counters follow Gelade, Gyssens, Martens (SIAM J. Comput. 41, 2012).
 
+
 cdef struct NfaState:
     int32_t edge        # first of n_edges in `edges`
     int32_t n_edges

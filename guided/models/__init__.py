@@ -1,0 +1,1 @@
+"""Models: token contexts to log-probabilities."""
