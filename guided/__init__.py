@@ -10,6 +10,7 @@ from typing import Any
 
 _HOMES = {
     "guided.constraints.base": ["Constraint"],
+    "guided.constraints.cfg": ["cfg", "grammar"],
     "guided.constraints.choice": ["choice"],
     "guided.constraints.json_schema": ["json_schema"],
     "guided.constraints.regex": ["regex"],
