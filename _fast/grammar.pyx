@@ -2,7 +2,8 @@
 #
 # A state is a set of hypotheses (stack, automaton state): where the lexeme that is running began is certain, except after a
 # lexeme that may have ended or may yet grow (`1` `.` `5`).  Nearly always there is one; each is followed by itself, and a
-# token is allowed if one of them can read it.  Stacks and their liveness belong to the front end (guided/context_free/stacks.py).
+# token is allowed if one of them can read it.  Masks are made for states with their stacks cut off, which deep texts share; a
+# token that would pop more than was kept is in DOUBT there, and asked with the real stack.  Stacks and their liveness belong to the front end (guided/context_free/stacks.py).
 # Derivation: docs/theory/grammars.md.
 
 
@@ -20,13 +21,14 @@ cdef class Grammar(Recognizer):
     cdef list live                    # stack -> lookaheads that lead to the end of a text
     cdef dict entered                 # (stack, lookahead) -> (stack, automaton state)
     cdef dict numbers                 # hypotheses -> state
+    cdef set doubtful_ends            # states with cut stacks of which it is not known whether the text may end there
     cdef list hypotheses              # state -> ((stack, automaton state), ...), sorted
 
     def __init__(self, CutAutomaton automaton, stacks, start, finish, int32_t max_states):
         cdef int32_t byte
         self.automaton, self.stacks, self.finish, self.max_states = automaton, stacks, finish, max_states
         self.ends, self.here, self.live = stacks.lookaheads.ends, stacks.lookaheads.here, stacks.live
-        self.entered, self.numbers, self.hypotheses = {}, {}, []
+        self.entered, self.numbers, self.hypotheses, self.doubtful_ends = {}, {}, [], set()
         for byte in range(256):
             self.byte_class[byte] = automaton.byte_class[byte]
         self.n_classes = automaton.n_classes
@@ -43,23 +45,27 @@ cdef class Grammar(Recognizer):
         found = self.numbers.get(pairs)
         if found is not None:
             return found
-        may_end = False
+        may_end = in_doubt = False
         for node, lexeme in pairs:
-            if self.stacks.may_end(node, lexeme):
+            ends = self.stacks.may_end(node, lexeme)
+            if ends > 0:
                 may_end = True
                 break
+            in_doubt = in_doubt or ends < 0
         state = self.add_state(may_end)
+        if in_doubt and not may_end:
+            self.doubtful_ends.add(state)
         self.numbers[pairs] = state
         self.hypotheses.append(pairs)
         return state
 
     cdef tuple enter(self, node, lookahead):
-        """The hypothesis after a lexeme; None if nothing can follow."""
+        """The hypothesis after a lexeme; None if nothing can follow; (DOUBT, -1)."""
         key = (node, lookahead)
         found = self.entered.get(key, self)
         if found is self:
             found = self.stacks.enter(node, lookahead)
-            if found[0] < 0:
+            if found[0] == DEAD_STATE:
                 found = None
             self.entered[key] = found
         return <tuple>found
@@ -87,10 +93,13 @@ cdef class Grammar(Recognizer):
             lookahead = self.here[lexeme] if lexeme >= 0 else -1
             if lookahead >= 0:
                 after = self.enter(node, lookahead)
-                if after is not None:
+                if after is not None and after[0] >= 0:
                     after = self.read(after[0], after[1], byte)
-                    if after is not None and after not in made:
-                        made.append(after)
+                if after is not None and after not in made:
+                    made.append(after)
+        for node, _ in made:
+            if node < 0:
+                return DOUBT_STATE
         if not made:
             return DEAD_STATE
         if len(made) > 1:
@@ -98,6 +107,12 @@ cdef class Grammar(Recognizer):
                 raise LimitExceeded("max_states", 64, len(made), "the grammar, at this point of the text, in open questions,")
             made = sorted(set(made))
         return self.intern(tuple(made))
+
+    cpdef state_t saturate(self, state_t state, int32_t horizon) except? FAILED_STATE:
+        """The state with its stacks cut off: what masks are made from.  Tokens in DOUBT there depend on the whole stack."""
+        cdef tuple pairs = self.hypotheses[state]
+        cut = tuple(sorted([(self.stacks.cut(node), lexeme) for node, lexeme in pairs]))
+        return state if cut == pairs else self.intern(cut)
 
     cpdef bytes completion(self, state_t state):
         """The shortest text known to end a member after `state`; it is real, and shortest lexeme by lexeme."""
@@ -178,13 +193,18 @@ cdef class CutIndex(LexerIndex):
             free(kind)
         entry.leaving = list(groups.values())
         for group in entry.leaving:
-            if len(group.segments) > WALK_IN_PLACE_UP_TO:
-                group.remainders = self.merge(group.segments)
-                entry.n_bytes += 24 * <int64_t>group.remainders.n_nodes
             entry.n_bytes += 100 * <int64_t>len(group.segments) + 40 * <int64_t>len(group.ended)
         entry.n_bytes += <int64_t>self.n_words * 4
         lexer_bytes += entry.n_bytes
         return entry
+
+    cdef int merge_if_asked_again(self, Leaving group) except -1:
+        """Many segments become one trie, but not for the first contexts: merging takes as long as walking them some ten times."""
+        if group.remainders is None and len(group.segments) > WALK_IN_PLACE_UP_TO:
+            group.uses += 1
+            if group.uses > 3:
+                group.remainders = self.merge(group.segments)
+        return 0
 
     cdef Leaving leave_with(self, dict groups, lookahead, int32_t first_node, int32_t end_node, int32_t depth):
         """Note that the tokens of a run of siblings leave the lexeme, which was `lookahead`, after `depth` bytes."""
@@ -218,48 +238,104 @@ cdef class GrammarIndex(Index):
         cdef Grammar grammar = <Grammar>self.recognizer
         cdef tuple pairs = grammar.hypotheses[state]
         cdef token_t token
+        doubtful = set()
         if len(pairs) == 1:
-            self.fill_one(grammar, pairs[0][0], pairs[0][1], mask)
+            self.fill_one(grammar, pairs[0][0], pairs[0][1], mask, doubtful)
         else:
             for pair in pairs:
-                self.add_row(grammar.intern((pair,)), mask)
+                self.add_row(grammar.intern((pair,)), mask, doubtful)
         for token in self.eos_ids:                # EOS is decided by the state
             clear_bit(mask, token)
+            doubtful.discard(token)
+        if state in grammar.doubtful_ends:
+            doubtful.update(self.eos_ids)
+        if doubtful:
+            self.doubtful[state] = [token for token in doubtful if not has_bit(mask, token)]
         return 0
 
-    cdef int add_row(self, state_t state, word_t* mask) except -1:
+    cdef int add_row(self, state_t state, word_t* mask, set doubtful) except -1:
         """Unite the finished mask of another state with `mask`."""
         cdef int32_t word
-        cdef const word_t* row = self.rows.at(self.row(state))
+        cdef state_t cut = self.recognizer.saturate(state, 0)
+        cdef const word_t* row = self.rows.at(self.row(cut))
         for word in range(self.n_words):
             mask[word] |= row[word]
+        doubtful.update(self.doubtful.get(cut, ()))
         return 0
 
-    cdef int fill_one(self, Grammar grammar, node, state_t lexeme, word_t* mask) except -1:
+    cdef int fill_one(self, Grammar grammar, node, state_t lexeme, word_t* mask, set doubtful) except -1:
         """The tokens that one hypothesis can read."""
         cdef LexerEntry entry
         cdef Leaving group
         cdef state_t after
-        cdef int32_t first_node, end_node
+        cdef int32_t first_node, end_node, k
         cdef token_t token
         if lexeme < 0:
             return 0
         entry = self.lexemes.entry_for(lexeme, grammar.live[node] & grammar.ends[lexeme], grammar.ends, grammar.here)
         memcpy(mask, entry.inner, <size_t>self.n_words * sizeof(word_t))
+        questions = []
         for group in entry.leaving:
             pair = grammar.enter(node, group.labels[0])
             if pair is None:
                 continue
             for token in group.ended:
                 set_bit(mask, token)
-            after = grammar.intern((pair,))
+            if pair[0] < 0:                           # in doubt, with all that goes on after the lexeme
+                for first_node, end_node, _ in group.segments:
+                    for k in range(self.trie.first[first_node], self.trie.first[end_node]):
+                        questions.append(self.trie.order[k])
+                continue
+            after = grammar.saturate(grammar.intern((pair,)), 0)
+            self.lexemes.merge_if_asked_again(group)
             if group.remainders is not None:
-                walk(group.remainders, grammar, after, self.path, mask, 1, group.remainders.n_nodes, None)
+                walk(group.remainders, grammar, after, self.path, mask, 1, group.remainders.n_nodes, questions)
             else:
                 for first_node, end_node, _ in group.segments:
-                    walk(self.trie, grammar, after, self.path, mask, first_node, end_node, None)
+                    walk(self.trie, grammar, after, self.path, mask, first_node, end_node, questions)
+        doubtful.update(questions)
         if grammar.here[lexeme] >= 0:                 # the lexeme may end before the token
             pair = grammar.enter(node, grammar.here[lexeme])
-            if pair is not None:
-                self.add_row(grammar.intern((pair,)), mask)
+            if pair is not None and pair[0] < 0:
+                doubtful.update(self.all_tokens())
+            elif pair is not None:
+                self.add_after_end(grammar, lexeme, pair, mask, doubtful)
         return 0
+
+    cdef int add_after_end(self, Grammar grammar, state_t lexeme, tuple pair, word_t* mask, set doubtful) except -1:
+        """Add the tokens that the hypothesis `pair` reads, where the lexeme before it ended in the state `lexeme`.
+
+        A token whose first byte the lexeme could not have read is allowed as if the lexeme were long forgotten: that mask
+        is shared by all lexemes.  The others are read one by one, bound not to make the lexeme longer.
+        """
+        cdef int32_t word, node = 1, k
+        cdef state_t bound = grammar.saturate(grammar.intern((pair,)), 0), free_state, after
+        cdef state_t bare = grammar.automaton.bare(lexeme)
+        cdef token_t token
+        cdef const word_t* row
+        pair = (pair[0], grammar.stacks.begin_free(pair[0], lexeme))
+        free_state = grammar.saturate(grammar.intern((pair,)), 0)
+        row = self.rows.at(self.row(free_state))
+        memcpy(self.scratch, row, <size_t>self.n_words * sizeof(word_t))
+        questions = set(self.doubtful.get(free_state, ()))
+        asked = []
+        while node < self.trie.n_nodes:
+            after = grammar.automaton.after(bare, self.trie.byte[node])
+            if after >= 0:
+                for k in range(self.trie.first[node], self.trie.first[node + self.trie.subtree[node]]):
+                    token = self.trie.order[k]
+                    clear_bit(self.scratch, token)
+                    questions.discard(token)
+                if <int32_t>grammar.automaton.labels_of[after] < 0:
+                    walk(self.trie, grammar, bound, self.path, mask, node, node + self.trie.subtree[node], asked)
+            node += self.trie.subtree[node]
+        for word in range(self.n_words):
+            mask[word] |= self.scratch[word]
+        doubtful.update(questions)
+        doubtful.update(asked)
+        return 0
+
+    cdef list all_tokens(self):
+        """All tokens that stand for text."""
+        cdef int32_t k
+        return [self.trie.order[k] for k in range(self.trie.first[self.trie.n_nodes])]

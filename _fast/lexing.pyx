@@ -21,6 +21,7 @@ cdef class Leaving:
     cdef list ended               # tokens that end exactly with the lexeme
     cdef list segments            # (first node, end node, depth of the lexeme's end): what goes on after it
     cdef Trie remainders          # the segments merged, tokens by remainder; None while there are few
+    cdef int32_t uses             # contexts asked so far, where merging waits for the second
 
 
 @cython.final

@@ -41,6 +41,7 @@ class Lookaheads:
         self.lexers, self.table, self.automaton, self.max_states = lexers, table, lexers.automaton, max_states
         self.numbers: dict[tuple[int, int], int] = {}
         self.names: list[tuple[int, int]] = [(-2, -1)]       # lookahead -> (terminal, control); (-2, -1) is the end
+        self.freed: dict[int, set[int]] = {}                 # lookahead -> controls without its lexeme's obligation
         self.controls: list[Control] = []
         self.control_numbers: dict[Control, int] = {}
         self.starts: dict[tuple[int, int], int] = {}         # (lexer, control) -> state
@@ -107,11 +108,12 @@ class Lookaheads:
             todo = []
             for (lexer, _), state in list(self.starts.items()):
                 for lookahead in bits(self.ends[state] if state >= 0 else 0):
-                    terminal, control = self.names[lookahead]
+                    terminal, left = self.names[lookahead]
                     for after in [lexer] if terminal == IGNORED else shift_targets.get(terminal, ()):
-                        if (after, control) not in known:
-                            known.add((after, control))
-                            todo.append((after, control))
+                        for control in (left, *self.freed[lookahead]):
+                            if (after, control) not in known:
+                                known.add((after, control))
+                                todo.append((after, control))
 
     def _reach(self, start: int) -> None:
         """Add what can be reached from `start`, then let the new lookaheads flow back along the edges."""
@@ -135,6 +137,7 @@ class Lookaheads:
             terminal = self.terminal_of(state)
             if terminal != -1:
                 self.here[state] = self.lookahead(terminal, self.after_lexeme(state))
+                self.freed.setdefault(self.here[state], set()).add(self.control(automaton.control(state)))
                 self._grow()
                 changed.append(state)
                 self.ends[state] |= 1 << self.here[state]

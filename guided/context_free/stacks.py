@@ -14,11 +14,16 @@ from guided.context_free.liveness import END_OF_TEXT, FINISHED, Lookaheads, Outc
 from guided.context_free.source import Table
 
 NOWHERE = -1
+IN_DOUBT = -4  # below the bottom of a stack that was cut off
+CUT_DEPTH = 10  # states that a cut stack keeps
 MAX_REDUCTIONS = 1_000_000  # between two lexemes
 
 
 class Stacks:
     """Nodes and the steps between them.
+
+    A stack that was cut off keeps its upper states and the class of what was below them: liveness is exact, and only a lexeme
+    that would pop more than was kept is in doubt.  Masks are made for cut stacks, so that deep ones share them.
 
     live[n]   : the lookaheads that lead to the end of a text from node n, an int of bits.
     state[n]  : the state of the table on top.
@@ -43,6 +48,7 @@ class Stacks:
         self._shifts: dict[tuple[int, int], int] = {}
         self._over: dict[tuple[int, str, int], dict[Outcome, int]] = {}
         self._asked: dict[int, dict[Outcome, int]] = {}
+        self._cuts: dict[int, int] = {}
         self.bottom = self.push(NOWHERE, table.start)
 
     def push(self, below: int, state: int) -> int:
@@ -53,15 +59,35 @@ class Stacks:
             if len(self.state) >= self.max_states:
                 raise LimitExceeded("max_states", self.max_states, len(self.state) + 1, "the parser's stack, at this point of the text,")
             node = self._nodes[key] = len(self.state)
-            live, follow = self._liveness(self.follow[below] if below >= 0 else 0, state)
+            live, follow = self._liveness(self._class_of(below), state)
             self.parent.append(below)
             self.state.append(state)
             self.live.append(live)
             self.follow.append(follow)
         return node
 
+    def _class_of(self, below: int) -> int:
+        """The class of a node; of NOWHERE, and of what was below a cut (-2 - class)."""
+        return self.follow[below] if below >= 0 else 0 if below == NOWHERE else -2 - below
+
+    def cut(self, node: int) -> int:
+        """The stack with its upper CUT_DEPTH states only; itself if it has no more."""
+        found = self._cuts.get(node)
+        if found is None:
+            states, below = [], node
+            while below >= 0 and len(states) < CUT_DEPTH:
+                states.append(self.state[below])
+                below = self.parent[below]
+            found = node
+            if below >= 0:
+                found = -2 - self.follow[below]
+                for state in reversed(states):
+                    found = self.push(found, state)
+            self._cuts[node] = found
+        return found
+
     def shift(self, node: int, terminal: int) -> int:
-        """The stack after a terminal, NOWHERE if the table has no action.  Only asked where the terminal is live."""
+        """The stack after a terminal; NOWHERE if the table has no action; IN_DOUBT.  Only asked where the terminal is live."""
         key = (node, terminal)
         found = self._shifts.get(key)
         if found is not None:
@@ -78,6 +104,11 @@ class Stacks:
             origin, size = self.table.rules[action[1]]
             for _ in range(size):
                 node = self.parent[node]
+                if node < 0:
+                    break
+            if node < 0:
+                found = IN_DOUBT
+                break
             node = self.push(node, self.table.gotos[self.state[node]][origin])
             passed.append((node, terminal))
             known = self._shifts.get(passed[-1])
@@ -91,27 +122,31 @@ class Stacks:
         return found
 
     def enter(self, node: int, lookahead: int) -> tuple[int, int]:
-        """(stack, automaton state) after a lexeme; (NOWHERE, -1) if nothing can follow."""
+        """(stack, automaton state) after a lexeme; (NOWHERE, -1) if nothing can follow; (IN_DOUBT, -1)."""
         if not self.live[node] >> lookahead & 1:
             return NOWHERE, -1
         terminal, control = self.lookaheads.names[lookahead]
         after = node if terminal == IGNORED else self.shift(node, terminal)
-        if after == NOWHERE:
-            return NOWHERE, -1
+        if after < 0:
+            return after, -1
         return after, self.begin(after, control)
 
     def begin(self, node: int, control: int) -> int:
         return self.lookaheads.begin(self.lookaheads.lexers.of_state[self.state[node]], control)
 
-    def may_end(self, node: int, automaton_state: int) -> bool:
-        """Whether the text may end here: nothing of a lexeme read, or one that may end and leads to an end."""
+    def begin_free(self, node: int, ended: int) -> int:
+        """The automaton's state at the start of a lexeme, where the one before ended in state `ended` and cannot go on."""
+        return self.begin(node, self.lookaheads.control(self.lookaheads.automaton.control(ended)))
+
+    def may_end(self, node: int, automaton_state: int) -> int:
+        """Whether the text may end here, 1 or 0: nothing of a lexeme read, or one that may end and leads to an end; or IN_DOUBT."""
         if automaton_state < 0 or self.lookaheads.automaton.is_fresh(automaton_state):
-            return bool(self.live[node] >> END_OF_TEXT & 1)
+            return self.live[node] >> END_OF_TEXT & 1
         lookahead = self.lookaheads.here[automaton_state]
         if lookahead < 0:
-            return False
+            return 0
         after, _ = self.enter(node, lookahead)
-        return after != NOWHERE and bool(self.live[after] >> END_OF_TEXT & 1)
+        return self.live[after] >> END_OF_TEXT & 1 if after >= 0 else IN_DOUBT if after == IN_DOUBT else 0
 
     # ---- liveness ----
 
