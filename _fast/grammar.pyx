@@ -192,19 +192,13 @@ cdef class CutIndex(LexerIndex):
         finally:
             free(kind)
         entry.leaving = list(groups.values())
+        entry.n_bytes = <int64_t>self.n_words * 4
         for group in entry.leaving:
-            entry.n_bytes += 100 * <int64_t>len(group.segments) + 40 * <int64_t>len(group.ended)
-        entry.n_bytes += <int64_t>self.n_words * 4
+            entry.n_bytes += 40 * <int64_t>len(group.ended) + group.capacity * <int64_t>sizeof(Segment)
+            if group.n_tokens <= MERGE_UP_TO_TOKENS:
+                entry.n_bytes += 60 * group.n_tokens
         lexer_bytes += entry.n_bytes
         return entry
-
-    cdef int merge_if_asked_again(self, Leaving group) except -1:
-        """Many segments become one trie, but not for the first contexts: merging takes as long as walking them some ten times."""
-        if group.remainders is None and len(group.segments) > WALK_IN_PLACE_UP_TO:
-            group.uses += 1
-            if group.uses > 3:
-                group.remainders = self.merge(group.segments)
-        return 0
 
     cdef Leaving leave_with(self, dict groups, lookahead, int32_t first_node, int32_t end_node, int32_t depth):
         """Note that the tokens of a run of siblings leave the lexeme, which was `lookahead`, after `depth` bytes."""
@@ -212,17 +206,12 @@ cdef class CutIndex(LexerIndex):
         found = groups.get(lookahead)
         if found is None:
             group = groups[lookahead] = Leaving()
-            group.labels, group.ended, group.segments = (lookahead,), [], []
+            group.labels, group.ended = (lookahead,), []
         else:
             group = <Leaving>found
         if first_node < end_node:
-            if group.segments:
-                before = group.segments.pop()
-                if before[1] == first_node and before[2] == depth:
-                    first_node = before[0]             # a run of siblings goes on
-                else:
-                    group.segments.append(before)
-            group.segments.append((first_node, end_node, depth))
+            group.add(first_node, end_node, depth)
+            group.n_tokens += self.trie.first[end_node] - self.trie.first[first_node]
         return group
 
 
@@ -268,7 +257,8 @@ cdef class GrammarIndex(Index):
         cdef LexerEntry entry
         cdef Leaving group
         cdef state_t after
-        cdef int32_t first_node, end_node, k
+        cdef int32_t number, k
+        cdef Segment* segment
         cdef token_t token
         if lexeme < 0:
             return 0
@@ -282,17 +272,19 @@ cdef class GrammarIndex(Index):
             for token in group.ended:
                 set_bit(mask, token)
             if pair[0] < 0:                           # in doubt, with all that goes on after the lexeme
-                for first_node, end_node, _ in group.segments:
-                    for k in range(self.trie.first[first_node], self.trie.first[end_node]):
+                for number in range(group.n_segments):
+                    segment = group.segments + number
+                    for k in range(self.trie.first[segment.first_node], self.trie.first[segment.end_node]):
                         questions.append(self.trie.order[k])
                 continue
             after = grammar.saturate(grammar.intern((pair,)), 0)
-            self.lexemes.merge_if_asked_again(group)
+            group.merge_if_it_pays(self.trie)
             if group.remainders is not None:
                 walk(group.remainders, grammar, after, self.path, mask, 1, group.remainders.n_nodes, questions)
             else:
-                for first_node, end_node, _ in group.segments:
-                    walk(self.trie, grammar, after, self.path, mask, first_node, end_node, questions)
+                for number in range(group.n_segments):
+                    segment = group.segments + number
+                    walk(self.trie, grammar, after, self.path, mask, segment.first_node, segment.end_node, questions)
         doubtful.update(questions)
         if grammar.here[lexeme] >= 0:                 # the lexeme may end before the token
             pair = grammar.enter(node, grammar.here[lexeme])

@@ -71,7 +71,7 @@ class Contexts(Protocol):
         """Whether the text may end here, nothing of the context's lexeme being written."""
 
     def completion(self, context: int, /) -> bytes:
-        """A short text that finishes the document from here."""
+        """A short text that finishes the document from here; how long it is does not depend on captured texts."""
 
 
 @runtime_checkable

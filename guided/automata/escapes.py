@@ -198,6 +198,7 @@ class Reader:
             raise self.error("nested sets and POSIX classes are not supported; escape the bracket: \\[", self.at)
         negated = self.take("^")
         pairs: list[tuple[int, int]] = []
+        sets: list[tuple[int, int]] = []            # of \\d \\w \\s \\p{..}: (?i) leaves them as they are
         first = True
         while True:
             c = self.next_char()
@@ -210,7 +211,10 @@ class Reader:
             position, first = self.at, False
             low = self.class_item(c, flags)
             if self.next_char() != "-" or self.pattern[self.at + 1 : self.at + 2] in ("]", ""):
-                pairs.extend([(low, low)] if isinstance(low, int) else low)
+                if isinstance(low, int):
+                    pairs.append((low, low))
+                else:
+                    sets.extend(low)
                 continue
             self.at += 1
             c = self.next_char()
@@ -222,13 +226,17 @@ class Reader:
                     raise self.error(f"bad character range {self.pattern[position : self.at]}: its ends are in the wrong order", position)
                 pairs.append((low, high))
             elif self.ecma:                         # annex B: the hyphen stands for itself
-                for item in (low, 0x2D, high):
-                    pairs.extend([(item, item)] if isinstance(item, int) else item)
+                pairs.append((0x2D, 0x2D))
+                for item in (low, high):
+                    if isinstance(item, int):
+                        pairs.append((item, item))
+                    else:
+                        sets.extend(item)
             else:
                 raise self.error(f"bad character range {self.pattern[position : self.at]}: both ends must be characters", position)
-        ranges = normalise(pairs)
         if flags & re.I:
-            ranges = tables.fold(ranges, ascii_only=bool(flags & re.A))
+            pairs = list(tables.fold(tuple(pairs), ascii_only=bool(flags & re.A)))
+        ranges = normalise(pairs + sets)
         return invert(ranges) if negated else ranges
 
     def check_set_operation(self, c: str, first: bool) -> None:

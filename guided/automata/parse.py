@@ -48,7 +48,8 @@ class _Frame:
     ahead: bool | None = None                       # lookahead: whether negative; None for other groups
     done: list[Node | str] = field(default_factory=list)    # finished alternatives
     items: list[Node | str] = field(default_factory=list)   # the alternative being read
-    may_repeat: int = 0                             # what a quantifier here would follow: see _Parser.quantify
+    may_repeat: int = 0                             # what a quantifier here would follow: _NOTHING, _ITEM, ..
+    item_at: int = 0                                # where the last item began
 
 
 # what stands before a quantifier
@@ -56,7 +57,7 @@ _NOTHING, _ITEM, _REPEATED, _ANCHOR = range(4)
 
 
 def parse(pattern: str, flags: int = 0, *, dialect: str = "python", limits: Limits = DEFAULT_LIMITS) -> Node:
-    """The syntax tree of a regular expression; the language is that of full matches.
+    r"""The syntax tree of a regular expression; the language is that of full matches.
 
     flags : re.IGNORECASE, re.DOTALL, re.VERBOSE, re.ASCII, re.MULTILINE, re.UNICODE or 0.
     dialect : "python", or "ecma" (ECMA-262 with the u flag and its annex B: `\d \w` are ASCII, `$` is the true end).
@@ -79,6 +80,7 @@ class _Parser(Reader):
         self.limits = limits
         self.frames = [_Frame(-1, flags)]
         self.names: dict[str, int] = {}
+        self.last_ahead = -1                        # where the last lookahead began
 
     def run(self) -> Node:
         pattern, size = self.pattern, len(self.pattern)
@@ -239,6 +241,11 @@ class _Parser(Reader):
             self.at += 1
         elif following == "+":
             raise self.error("possessive quantifiers are not supported: they depend on the order of trials; leave the '+' out")
+        if most is None and self.pattern[start - 1] == ")" and self.last_ahead >= frame.item_at:
+            raise self.error(
+                "lookahead inside an unbounded repeat is not supported; bound the repeat ({0,100}) or move the lookahead out",
+                self.last_ahead,
+            )
         body = frame.items.pop()
         self.put(Repeat(Literal(body) if isinstance(body, str) else body, least, most), _REPEATED)
 
@@ -288,7 +295,9 @@ class _Parser(Reader):
         frame = self.frames.pop()
         self.at += 1
         node = _alternatives(frame)
+        self.frames[-1].item_at = frame.position
         if frame.ahead is not None:
+            self.last_ahead = max(self.last_ahead, frame.position)
             node = Ahead(Literal(node) if isinstance(node, str) else node, frame.ahead)
         self.put(node)
 

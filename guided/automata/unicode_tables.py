@@ -121,12 +121,22 @@ def fold_char(c: int, *, ascii_only: bool = False) -> tuple[int, ...]:
     return _folds()[0].get(c, (c,))
 
 
+def _upper(c: int) -> int:
+    """The one-character upper case of `c` (title case where the upper case is longer)."""
+    return next((ord(text) for text in (chr(c).upper(), chr(c).title()) if len(text) == 1), c)
+
+
 def fold(ranges: Ranges, *, ascii_only: bool = False) -> Ranges:
-    """`ranges` and all characters that (?i) does not tell from one of them."""
+    """`ranges` and all characters that (?i) does not tell from one of them.
+
+    Python's re ignores the flag a for ranges beyond U+FFFF: there it also takes what has its upper case in the range.
+    """
     groups, cased = _folds()
     more: list[tuple[int, int]] = list(ranges)
     for low, high in ranges:
         if ascii_only:
+            if low < high and high > 0xFFFF:
+                more.extend((c, c) for c in cased if low <= _upper(c) <= high)
             high = min(high, 0x7F)
         for c in cased[bisect_left(cased, low) : bisect_right(cased, high)]:
             more.extend((other, other) for other in (fold_char(c, ascii_only=True) if ascii_only else groups[c]))

@@ -7,6 +7,7 @@ It has all that makes a Machine hard: lexers that depend on the context, capture
 from __future__ import annotations
 
 import re
+from itertools import product
 
 from guided.automata.compile import compile_dfa
 from guided.automata.syntax import Both, Literal, Not, Repeat, Union, chars, concat, union
@@ -64,7 +65,10 @@ class DistinctWords:
         kind, seen = self.contexts[context]
         if kind == "end":
             return b""
-        return b";" if kind == "mark" else b"a" * (1 + max((len(w or "") for w in seen), default=0)) + b";"
+        if kind == "mark":
+            return b";"
+        words = ("".join(letters) for letters in product("ab", repeat=5))  # one length, whatever was written before
+        return next(word for word in words if word not in seen).encode() + b";"
 
 
 def is_member(text: bytes) -> bool:
