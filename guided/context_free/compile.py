@@ -54,12 +54,12 @@ def compile_grammar(
     """
     if parser not in ("auto", "lalr"):
         raise GrammarError(f"parser={parser!r}: there are 'auto' and 'lalr'")
-    source = read(text_or_path, start)
+    source = read(text_or_path, start, limits)
     endless = unproductive(source)
     if endless is not None:
         raise error_at(f"no finite text fits rule {endless}: it derives only itself", source, endless)
     table, conflicts = _table(source, parser)
-    lexers = Lexers(source, table, limits.max_nfa_states, limits.max_dfa_states * 8)
+    lexers = Lexers(source, table, limits.max_nfa_states, limits.max_dfa_states)
     lookaheads = Lookaheads(lexers, table, limits.max_dfa_states)
     outcomes = Outcomes(lookaheads, table, limits.max_states)
     stacks = Stacks(lookaheads, outcomes, table, limits.max_states)

@@ -106,17 +106,28 @@ class Completion:
             new: Ends = {}
             for read, text in self.readable(state, control).items():
                 self.readers.setdefault((state, read), set()).add(reader)
-                for goal, rest in self.popped[state].get(read, {}).items():
+                for goal, rest in self.goals(state, read).items():
                     offer(new, goal, join(text, rest))
             return improve(cell, new)
-        name = END if lookahead == END_OF_TEXT else self.stacks.names[terminal]
-        shifts, argument = self.table.actions[state][name]
+        shifts, argument = self.table.actions[state][self.name_of(lookahead)]
         if shifts:
             return improve(cell, self.over(state, argument, self.readable(argument, control), reader))
-        origin, size = self.table.rules[argument]
-        if size:
-            return improve(cell, {(origin, size - 1, lookahead): NOTHING})
+        origin, _ = self.table.rules[argument]
         return improve(cell, self.after_goto(state, origin, lookahead, reader))
+
+    def name_of(self, lookahead: int) -> str:
+        """The terminal of a lookahead, as the table has it."""
+        terminal = self.lookaheads.names[lookahead][0]
+        return END if lookahead == END_OF_TEXT else self.stacks.names[terminal] if terminal >= 0 else ""
+
+    def goals(self, state: int, lookahead: int) -> Ends:
+        """What becomes of a state under a lookahead: a reduction at once, or what is known of it so far."""
+        action = self.table.actions[state].get(self.name_of(lookahead))
+        if action is not None and not action[0]:
+            origin, size = self.table.rules[action[1]]
+            if size:
+                return {(origin, size - 1, lookahead): NOTHING}
+        return self.popped[state].get(lookahead, {})
 
     def after_goto(self, state: int, origin: str, lookahead: int, reader: tuple[int, int] | None) -> Ends:
         target = self.table.gotos[state].get(origin)
@@ -140,7 +151,7 @@ class Completion:
             best[top, lookahead] = text
             if reader is not None:
                 self.readers.setdefault((top, lookahead), set()).add(reader)
-            for goal, rest in self.popped[top].get(lookahead, {}).items():
+            for goal, rest in self.goals(top, lookahead).items():
                 origin, more, after = goal
                 whole = join(text, rest)
                 if goal == DONE:
@@ -159,7 +170,7 @@ class Completion:
     def rest(self, node: int, lookahead: int) -> Text | None:
         """The shortest text that finishes the document after `lookahead` is fed to a stack."""
         below = self.below(self.stacks.parent[node])
-        return cheapest(self.popped[self.stacks.state[node]].get(lookahead, {}), below)
+        return cheapest(self.goals(self.stacks.state[node], lookahead), below)
 
     def below(self, node: int) -> Ends:
         """For every outcome that nodes on top of `node` may have: the shortest text that finishes the document after it."""

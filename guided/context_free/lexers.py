@@ -6,8 +6,8 @@ Not here: the order inside a terminal (terminals.py), the automaton (_fast/cut.p
 from __future__ import annotations
 
 from guided import _fast
-from guided.errors import GrammarError
-from guided.context_free.source import Source, Table, error_at, retypes
+from guided.errors import GrammarError, LimitExceeded
+from guided.context_free.source import Source, Table, error_at, is_string, retypes
 from guided.context_free.terminals import Program
 
 IGNORED = -3  # the terminal of a lexeme that Lark drops
@@ -28,6 +28,8 @@ class Lexers:
         self.is_ignored = [terminal.name in source.ignored for terminal in source.terminals]
         self.entries: list[int] = []
         for k, terminal in enumerate(source.terminals):
+            if is_string(terminal) and len(terminal.pattern.value) > max_states:     # a state for each character
+                raise LimitExceeded("max_dfa_states", max_states, len(terminal.pattern.value), f"terminal {terminal.name}")
             try:
                 self.entries.append(program.terminal(terminal.pattern.to_regexp(), k, terminal.name))
             except GrammarError as error:
@@ -35,7 +37,7 @@ class Lexers:
         self._retypes = retypes(source)
         pairs = [(self.number[a], self.number[b]) for a, strings in self._retypes.items() for b, _ in strings]
         code, starts = program.code()
-        self.automaton = _fast.CutAutomaton(code, starts, program.behinds, pairs, max_states)
+        self.automaton = _fast.CutAutomaton(code, starts, program.behinds, pairs, 8 * max_states)
         self.terminals: list[list[int]] = []     # per lexer: entries of the terminals that compete, in order
         self.keywords: list[list[int]] = []      # per lexer: entries of the strings that other terminals read
         self.of_state: list[int] = []

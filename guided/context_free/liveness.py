@@ -168,6 +168,8 @@ class Outcomes:
 
     {(nonterminal, k): lookaheads}: after some more text, k states below p are popped too, then the nonterminal's goto is
     taken under one of those lookaheads.  FINISHED: the whole text was read.
+    reduced[p] : the same for lookaheads under which p is popped at once by a reduction: they stay themselves, so that one
+    set serves them all.
     """
 
     def __init__(self, lookaheads: Lookaheads, table: Table, max_items: int) -> None:
@@ -175,6 +177,8 @@ class Outcomes:
         self.readable: dict[tuple[int, int], int] = {}
         n = len(table.actions)
         self.popped: list[dict[int, dict[Outcome, int]]] = [{} for _ in range(n)]
+        self.reduced: list[dict[Outcome, int]] = [{} for _ in range(n)]
+        self.fed = [0] * n                      # lookaheads that have a cell in popped
         self._saturate()
 
     def read_from(self, state: int, control: int) -> int:
@@ -200,12 +204,20 @@ class Outcomes:
                 by_name.setdefault(terminal_name[terminal], []).append(lookahead)
         self.readers: dict[tuple[int, int], set[tuple[int, int]]] = {}
         todo: list[tuple[int, int]] = []
+        masks = {name: sum(1 << lookahead for lookahead in found) for name, found in by_name.items()}
         for state, action in enumerate(self.table.actions):
-            todo.extend((state, lookahead) for name in action for lookahead in by_name.get(name, ()))
-            todo.extend((state, lookahead) for lookahead in ignored if (self.lookaheads.lexers.of_state[state],
-                        names[lookahead][1]) in self.lookaheads.starts)
+            for name, (shifts, argument) in action.items():
+                origin, size = self.table.rules[argument] if not shifts else ("", 0)
+                if size:
+                    merge_one(self.reduced[state], (origin, size - 1), masks.get(name, 0))
+                else:
+                    todo.extend((state, lookahead) for lookahead in by_name.get(name, ()))
+            lexer = self.lookaheads.lexers.of_state[state]
+            todo.extend((state, lookahead) for lookahead in ignored if (lexer, names[lookahead][1]) in self.lookaheads.starts)
         if len(todo) > self.max_items:
             raise LimitExceeded("max_states", self.max_items, len(todo), "the analysis of the grammar, in pairs of state and lexeme,")
+        for state, lookahead in todo:
+            self.fed[state] |= 1 << lookahead
         waiting = set(todo)
         todo.reverse()
         while todo:
@@ -223,16 +235,17 @@ class Outcomes:
         cell = self.popped[state].setdefault(lookahead, {})
         if terminal == IGNORED:
             new: dict[Outcome, int] = {}
-            for read in bits(self.read_from(state, control)):
+            readable = self.read_from(state, control)
+            for read in bits(readable & self.fed[state]):
                 self._ask((state, read), (state, lookahead))
                 merge(new, self.popped[state].get(read, {}))
+            for outcome, after in self.reduced[state].items():
+                merge_one(new, outcome, after & readable)
             return merge(cell, new)
         shifts, argument = self.table.actions[state][END if lookahead == END_OF_TEXT else terminal_name[terminal]]
         if shifts:
             return merge(cell, self.over(state, argument, self.read_from(argument, control), (state, lookahead)))
-        origin, size = self.table.rules[argument]
-        if size:
-            return merge(cell, {(origin, size - 1): 1 << lookahead})
+        origin, _ = self.table.rules[argument]
         target = self.table.gotos[state].get(origin)
         if target is None:
             return False
@@ -255,22 +268,23 @@ class Outcomes:
             if not feed:
                 continue
             done[top] = done.get(top, 0) | feed
-            row = self.popped[top]
-            for lookahead in bits(feed):
+            outcomes = [(outcome, mask & feed) for outcome, mask in self.reduced[top].items()]
+            for lookahead in bits(feed & self.fed[top]):
                 self._ask((top, lookahead), reader)
-                for outcome, after in row.get(lookahead, {}).items():
-                    origin, more = outcome
-                    if outcome == FINISHED:
+                outcomes.extend(self.popped[top].get(lookahead, {}).items())
+            for outcome, after in outcomes:
+                origin, more = outcome
+                if outcome == FINISHED:
+                    found[FINISHED] = 1
+                elif more:
+                    merge_one(found, (origin, more - 1), after)
+                elif origin in gotos:
+                    target = gotos[origin]
+                    if after & 1 and target == self.table.end:
                         found[FINISHED] = 1
-                    elif more:
-                        found[origin, more - 1] = found.get((origin, more - 1), 0) | after
-                    elif origin in gotos:
-                        target = gotos[origin]
-                        if after & 1 and target == self.table.end:
-                            found[FINISHED] = 1
-                            after &= ~1
-                        if after:
-                            todo.append((target, after))
+                        after &= ~1
+                    if after:
+                        todo.append((target, after))
         return found
 
     def _ask(self, cell: tuple[int, int], reader: Any) -> None:
@@ -282,8 +296,14 @@ def merge(into: dict[Outcome, int], new: dict[Outcome, int]) -> bool:
     """Unite two outcome sets; True if `into` has grown."""
     grown = False
     for outcome, lookaheads in new.items():
-        before = into.get(outcome, 0)
-        if lookaheads & ~before:
-            into[outcome] = before | lookaheads
-            grown = True
+        grown = merge_one(into, outcome, lookaheads) or grown
     return grown
+
+
+def merge_one(into: dict[Outcome, int], outcome: Outcome, lookaheads: int) -> bool:
+    """Add one outcome; True if `into` has grown."""
+    before = into.get(outcome, 0)
+    if lookaheads & ~before:
+        into[outcome] = before | lookaheads
+        return True
+    return False

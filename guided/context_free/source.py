@@ -19,9 +19,10 @@ from lark.load_grammar import FromPackageLoader, load_grammar
 from lark.parsers.lalr_analysis import LALR_Analyzer, Shift
 
 from guided.errors import GrammarError, LimitExceeded
+from guided.limits import Limits
 
 END = "$END"
-MAX_TEXT = 10_000_000  # characters of grammar text
+MAX_BRACKETS = 500  # nested; Lark recurses on them
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class NotLalr(Exception):
         super().__init__(conflict)
 
 
-def read(text_or_path: str | Path, start: str) -> Source:
+def read(text_or_path: str | Path, start: str, limits: Limits) -> Source:
     """Read a grammar: its text, or a path (a Path, or one line that ends in ".lark").
 
     Raises GrammarError.  Text imports only what comes with Lark; a file may import its neighbours.
@@ -77,15 +78,16 @@ def read(text_or_path: str | Path, start: str) -> Source:
             raise GrammarError(f"the grammar file {path} cannot be read: {error.strerror}") from None
     else:
         text = str(text_or_path)
-    if len(text) > MAX_TEXT:
-        raise LimitExceeded("max_pattern_length", MAX_TEXT, len(text), "the grammar text, in characters,")
+    _check_size(text, limits)
     try:
         loaded, _ = load_grammar(text, str(path) if path else "<text>", [_Importer(path)], True)
         terminals, rules, ignored = loaded.compile([start], "*")
     except RecursionError:
         raise GrammarError("the grammar is nested too deeply for Lark to read it") from None
-    except (exceptions.LarkError, KeyError, AssertionError, ValueError, TypeError, OSError) as error:
+    except (exceptions.LarkError, re.error, SyntaxError, KeyError, AssertionError, ValueError, TypeError, OSError) as error:
         raise _placed(error, text) from None
+    if all(rule.origin.name != start for rule in rules):
+        raise _at(f"there is no rule {start!r} to start from", text, "")
     used = {symbol.name for rule in rules for symbol in rule.expansion if symbol.is_term} | set(ignored)
     kept = []
     for terminal in terminals:
@@ -100,6 +102,25 @@ def read(text_or_path: str | Path, start: str) -> Source:
         raise _at(f"terminal {min(missing)} is declared, but nothing says what it looks like", text, min(missing))
     kept.sort(key=lambda t: (-t.priority, -t.pattern.max_width, -len(t.pattern.value), t.name))
     return Source(text, start, kept, rules, frozenset(ignored))
+
+
+_NOT_CODE = re.compile(r"//[^\n]*|#[^\n]*|\"(?:[^\"\\\n]|\\.)*\"|/(?!/)(?:[^/\\\n]|\\.)+/")
+
+
+def _check_size(text: str, limits: Limits) -> None:
+    """Refuse what Lark would chew on for minutes: counted in characters, rules and nested brackets."""
+    if len(text) > limits.max_grammar_length:
+        raise LimitExceeded("max_grammar_length", limits.max_grammar_length, len(text), "the text of the grammar")
+    n_rules = len(re.findall(r"^[?!_a-z][?!\w]*(?:\{[^}\n]*\})?(?:\.-?\d+)?[ \t]*:", text, re.MULTILINE | re.IGNORECASE))
+    if n_rules > limits.max_grammar_rules:
+        raise LimitExceeded("max_grammar_rules", limits.max_grammar_rules, n_rules, "the grammar")
+    depth = 0
+    for match in re.finditer(r"[(\[]|[)\]]", _NOT_CODE.sub(lambda found: " " * len(found[0]), text)):
+        depth += 1 if match[0] in "([" else -1
+        if depth > MAX_BRACKETS:
+            line = text.count("\n", 0, match.start()) + 1
+            column = match.start() - text.rfind("\n", 0, match.start())
+            raise GrammarError(f"more than {MAX_BRACKETS} nested brackets", line, column)
 
 
 def lalr_table(source: Source, *, strict: bool) -> Table:
@@ -217,6 +238,7 @@ def _placed(error: BaseException, text: str) -> GrammarError:
 
 def _check_width(terminal: TerminalDef, text: str) -> None:
     try:
+        re.compile(terminal.pattern.to_regexp())
         if terminal.pattern.min_width == 0:
             raise _at(f"terminal {terminal.name} can match the empty text, which Lark's lexers do not allow", text, terminal.name)
     except (ValueError, re.error, RecursionError, OverflowError) as error:

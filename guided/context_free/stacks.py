@@ -15,7 +15,7 @@ from guided.context_free.source import Table
 
 NOWHERE = -1
 IN_DOUBT = -4  # below the bottom of a stack that was cut off
-CUT_DEPTH = 10  # states that a cut stack keeps
+CUT_DEPTH = 6  # states that a cut stack keeps
 MAX_REDUCTIONS = 1_000_000  # between two lexemes
 
 
@@ -157,6 +157,8 @@ class Stacks:
         if found is None:
             known = self.classes[below]
             live = 0
+            for outcome, mask in self.outcomes.reduced[state].items():
+                live |= known.get(outcome, 0) & mask
             for lookahead, outcomes in self.outcomes.popped[state].items():
                 if FINISHED in outcomes or any(known.get(outcome, 0) & after for outcome, after in outcomes.items()):
                     live |= 1 << lookahead
@@ -189,7 +191,7 @@ class Stacks:
             above = set(self.table.gotos[state].values())
             above |= {argument for shifts, argument in self.table.actions[state].values() if shifts}
             for top in above:
-                for outcomes in self.outcomes.popped[top].values():
+                for outcomes in (self.outcomes.reduced[top], *self.outcomes.popped[top].values()):
                     for outcome, after in outcomes.items():
                         if outcome != FINISHED:
                             found[outcome] = found.get(outcome, 0) | after
