@@ -1,7 +1,7 @@
 """Types of the compiled core; the sources are in _fast/."""
 
 from array import array
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -55,6 +55,40 @@ class Machine(Recognizer):
     def contexts(self) -> Any: ...
     def __init__(self, contexts: Any, max_states: int = ...) -> None: ...
     def key(self, state: int) -> tuple[int, int, bytes | None, bool]: ...
+
+class CutAutomaton(Recognizer):
+    @property
+    def terminals(self) -> list[int]: ...
+    @property
+    def labels_of(self) -> list[int]: ...
+    def __init__(
+        self,
+        code: Buffer,
+        starts: Buffer,
+        behinds: Sequence[int],
+        retypes: Sequence[tuple[int, int]],
+        max_states: int,
+    ) -> None: ...
+    def begin(self, entries: Sequence[int], keywords: Sequence[int], obligations: Sequence[int], behind: int) -> int: ...
+    def bare(self, state: int) -> int: ...
+    def control(self, state: int) -> tuple[tuple[int, ...], int]: ...
+    def is_fresh(self, state: int) -> bool: ...
+    def follows(self, state: int) -> list[tuple[int, int]]: ...
+
+class Grammar(Recognizer):
+    @property
+    def automaton(self) -> CutAutomaton: ...
+    @property
+    def stacks(self) -> Any: ...
+    def __init__(
+        self,
+        automaton: CutAutomaton,
+        stacks: Any,
+        start: tuple[int, int],
+        finish: Callable[[int, int], bytes | None],
+        max_states: int,
+    ) -> None: ...
+    def parts(self, state: int) -> tuple[tuple[int, int], ...]: ...
 
 class _Vocabulary(Protocol):
     @property

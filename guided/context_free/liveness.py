@@ -9,6 +9,7 @@ Derivation: docs/theory/grammars.md.      Source: Bouajjani, Esparza, Maler, "Re
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -219,15 +220,15 @@ class Outcomes:
         for state, lookahead in todo:
             self.fed[state] |= 1 << lookahead
         waiting = set(todo)
-        todo.reverse()
-        while todo:
-            cell = todo.pop()
+        queue = deque(reversed(todo))
+        while queue:
+            cell = queue.popleft()
             waiting.discard(cell)
             if self._update(*cell, terminal_name):
                 for reader in self.readers.get(cell, ()):
                     if reader not in waiting:
                         waiting.add(reader)
-                        todo.append(reader)
+                        queue.append(reader)
 
     def _update(self, state: int, lookahead: int, terminal_name: dict[int, str]) -> bool:
         """Compute one cell anew; True if it has grown."""

@@ -7,6 +7,7 @@ the spelling of patterns decide the order of its lexers.
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -139,11 +140,12 @@ def lalr_table(source: Source, *, strict: bool) -> Table:
     rules: list[tuple[str, int]] = []
     actions: list[dict[str, tuple[bool, int]]] = []
     gotos: list[dict[str, int]] = []
-    nonterminals = {rule.origin.name for rule in source.rules}
+    nonterminals = {str(rule.origin.name) for rule in source.rules}   # Lark's names are tokens, which are slow to compare
     for state in range(len(made.states)):
         action: dict[str, tuple[bool, int]] = {}
         goto: dict[str, int] = {}
-        for name, (kind, argument) in made.states[state].items():
+        for token, (kind, argument) in made.states[state].items():
+            name = sys.intern(str(token))
             if name in nonterminals:
                 goto[name] = argument
             elif kind is Shift:
@@ -151,7 +153,7 @@ def lalr_table(source: Source, *, strict: bool) -> Table:
             else:
                 if argument not in numbers:
                     numbers[argument] = len(rules)
-                    rules.append((argument.origin.name, len(argument.expansion)))
+                    rules.append((sys.intern(str(argument.origin.name)), len(argument.expansion)))
                 action[name] = (False, numbers[argument])
         actions.append(action)
         gotos.append(goto)

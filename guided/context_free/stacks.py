@@ -39,6 +39,7 @@ class Stacks:
         self.names = names
         self.parent: list[int] = []
         self.state: list[int] = []
+        self.depth: list[int] = []
         self.live: list[int] = []
         self.follow: list[int] = []                              # node -> class
         self.classes: list[dict[Outcome, int]] = [{}]            # class 0: below the bottom, where nothing can follow
@@ -62,6 +63,7 @@ class Stacks:
             live, follow = self._liveness(self._class_of(below), state)
             self.parent.append(below)
             self.state.append(state)
+            self.depth.append(1 + (self.depth[below] if below >= 0 else 0))
             self.live.append(live)
             self.follow.append(follow)
         return node
