@@ -1,4 +1,5 @@
-"""Every file in grammars/ says in its header which texts must match and which must not; Lark itself is the judge, and we agree.
+"""Every file in grammars/ says in its header which texts match and which do not; Lark is the judge, and we agree with
+it.
 
 In the headers ⏎ stands for the end of a line and ⇥ for a tab.
 """
@@ -85,7 +86,8 @@ def test_mutated_matches_are_judged_as_lark_judges_them(name: str) -> None:
     for _, _, text in [case for case in examples() if case[:2] == (name, "match")]:
         for _ in range(15):
             at, other = rng.randrange(len(text) + 1), rng.choice(text + "()[]{}\"'<>,;:=.- \n")
-            mutant = rng.choice([text[:at] + other + text[at:], text[: at - 1] + text[at:], text[: at - 1] + other + text[at:]])
+            mutants = [text[:at] + other + text[at:], text[: at - 1] + text[at:], text[: at - 1] + other + text[at:]]
+            mutant = rng.choice(mutants)
             assert accepts(mutant) == lark_parses(name, mutant), mutant
 
 

@@ -26,9 +26,11 @@ def cfg(
     Raises GrammarError with line and column, also where no text fits at all; LimitExceeded.
     """
     if not isinstance(lark_text_or_path, str | Path):
-        raise ConstraintError(f"cfg() takes the text or the path of a Lark grammar, not {type(lark_text_or_path).__name__}")
+        raise ConstraintError(
+            f"cfg() takes the text or the path of a Lark grammar, not {type(lark_text_or_path).__name__}"
+        )
     if isinstance(lark_text_or_path, Path) or is_path(lark_text_or_path):
-        return _make(lark_text_or_path, start, parser, limits)      # files change: read anew
+        return _make(lark_text_or_path, start, parser, limits)  # files change: read anew
     return _of_text(lark_text_or_path, start, parser, limits)
 
 

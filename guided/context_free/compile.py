@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from guided import _fast
-from guided.errors import GrammarError
 from guided.context_free.completion import Completion
 from guided.context_free.lexers import Lexers
 from guided.context_free.liveness import Lookaheads, Outcomes
 from guided.context_free.source import NotLalr, Source, Table, error_at, lalr_table, read, unproductive
 from guided.context_free.stacks import Stacks, describe
+from guided.errors import GrammarError
 from guided.limits import DEFAULT_LIMITS, Limits
 
 Parser = Literal["auto", "lalr"]
@@ -69,9 +69,11 @@ def compile_grammar(
     )
     if recognizer.start == _fast.DEAD:
         raise error_at(
-            f"no text fits rule {source.start}: under Lark's lexer some terminal that every text needs always loses its "
-            "characters to another one (a longer or earlier terminal takes them)", source, source.start,
-        )  # fmt: skip
+            f"no text fits rule {source.start}: under Lark's lexer some terminal that every text needs always loses "
+            "its characters to another one (a longer or earlier terminal takes them)",
+            source,
+            source.start,
+        )
     return Compiled(recognizer, source, table, lexers, stacks, conflicts)
 
 
@@ -87,8 +89,11 @@ def _table(source: Source, parser: Parser) -> tuple[Table, str | None]:
             return lalr_table(source, strict=False), conflict
         except NotLalr as found:
             raise GrammarError(f"the grammar is not LALR(1), and no priority decides: {found.conflict}") from None
-    hint = " Or pass parser='lalr' to shift where both are possible, as Lark does." if "Shift/Reduce" in conflict else ""
+    hint = (
+        " Or pass parser='lalr' to shift where both are possible, as Lark does." if "Shift/Reduce" in conflict else ""
+    )
     raise GrammarError(
         "the grammar is not LALR(1), and guided has no Earley parser yet. Rewrite the rules that Lark names: "
-        + " ".join(conflict.split()) + hint
+        + " ".join(conflict.split())
+        + hint
     )

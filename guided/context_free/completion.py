@@ -1,28 +1,30 @@
 """A short end for every stack: a text that finishes the document.
 
-First a best-first search over lexemes.  Where that does not find an end soon: the same three fixed points as in liveness.py,
-with the least number of bytes in the place of yes and no; they are made when first needed and give a shortest text.  Source: Knuth, "A Generalization of Dijkstra's Algorithm" (1977).
+First a best-first search over lexemes. Where that does not find an end soon: the same three fixed points as in
+liveness.py, with the least number of bytes in the place of yes and no; they are made when first needed and give a
+shortest text. Source: Knuth, "A Generalization of Dijkstra's Algorithm" (1977).
 """
 
 from __future__ import annotations
 
 from collections import deque
 from heapq import heappop, heappush
+from typing import Any
 
-from guided.errors import LimitExceeded
 from guided.context_free.lexers import IGNORED
 from guided.context_free.liveness import END_OF_TEXT, Outcomes, bits
 from guided.context_free.source import END
 from guided.context_free.stacks import Stacks
+from guided.errors import LimitExceeded
 
-Text = tuple  # (length, piece, piece) with pieces bytes or Text: long texts share their parts
+Text = tuple[int, Any, Any]  # (length, piece, piece) with pieces bytes or Text: long texts share their parts
 Goal = tuple[str, int, int]  # (nonterminal, states to pop before its goto, lookahead); DONE: the text is finished
 Ends = dict[Goal, Text]
 DONE: Goal = ("", -1, 0)
 NOTHING: Text = (0, b"", b"")
 MAX_TEXT = 1_000_000
-# Bytes that a state on the stack is thought to need to its end, and how many lexeme ends to look at, about 0.2 ms each.  The
-# tables take seconds for the grammar of a programming language.
+# Bytes that a state on the stack is thought to need to its end, and how many lexeme ends to look at, about 0.2 ms
+# each.  The tables take seconds for the grammar of a programming language.
 SEARCHES = ((3, 300), (1, 1_000))
 
 
@@ -118,7 +120,12 @@ class Completion:
     def _saturate(self) -> None:
         popped: list[dict[int, Ends]] = [{} for _ in self.outcomes.popped]
         self.popped = popped
-        todo = [(state, lookahead) for state, row in enumerate(self.outcomes.popped) for lookahead, found in row.items() if found]
+        todo = [
+            (state, lookahead)
+            for state, row in enumerate(self.outcomes.popped)
+            for lookahead, found in row.items()
+            if found
+        ]
         waiting = set(todo)
         queue = deque(reversed(todo))
         while queue:
@@ -170,7 +177,9 @@ class Completion:
         return self.over(state, target, {lookahead: NOTHING}, reader)
 
     def over(self, state: int, pushed: int, feed: dict[int, Text], reader: tuple[int, int] | None) -> Ends:
-        """What becomes of `state` after `pushed` was put on it, until `state` is popped, and the text read until then."""
+        """What becomes of `state` after `pushed` was put on it, until `state` is popped, and the text read
+        until then.
+        """
         found: Ends = {}
         best: dict[tuple[int, int], Text] = {}
         todo = [(pushed, lookahead, text) for lookahead, text in feed.items()]
@@ -205,7 +214,9 @@ class Completion:
         return cheapest(self.goals(self.stacks.state[node], lookahead), below)
 
     def below(self, node: int) -> Ends:
-        """For every outcome that nodes on top of `node` may have: the shortest text that finishes the document after it."""
+        """For every outcome that nodes on top of `node` may have: the shortest text that finishes the
+        document after it.
+        """
         chain = []
         while node not in self.follow:
             chain.append(node)
@@ -256,14 +267,20 @@ def offer(into: Ends, goal: Goal, text: Text) -> bool:
 
 def improve(cell: Ends, new: Ends) -> bool:
     """Unite; True if anything became shorter."""
-    return any([offer(cell, goal, text) for goal, text in new.items()])
+    improved = False
+    for goal, text in new.items():
+        improved = offer(cell, goal, text) or improved
+    return improved
 
 
 def spell(text: Text) -> bytes:
     """The bytes of a text.  Raises LimitExceeded if the shortest end is longer than MAX_TEXT bytes."""
     if text[0] > MAX_TEXT:
-        raise LimitExceeded("max_pattern_length", MAX_TEXT, text[0], "the shortest text that ends the document, in bytes,")
-    pieces, todo = [], [text]
+        raise LimitExceeded(
+            "max_pattern_length", MAX_TEXT, text[0], "the shortest text that ends the document, in bytes,"
+        )
+    pieces: list[bytes] = []
+    todo: list[Any] = [text]
     while todo:
         piece = todo.pop()
         if isinstance(piece, bytes):

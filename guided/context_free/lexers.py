@@ -6,9 +6,9 @@ Not here: the order inside a terminal (terminals.py), the automaton (_fast/cut.p
 from __future__ import annotations
 
 from guided import _fast
-from guided.errors import GrammarError, LimitExceeded
 from guided.context_free.source import Source, Table, error_at, is_string, retypes
 from guided.context_free.terminals import Program
+from guided.errors import GrammarError, LimitExceeded
 
 IGNORED = -3  # the terminal of a lexeme that Lark drops
 
@@ -28,8 +28,10 @@ class Lexers:
         self.is_ignored = [terminal.name in source.ignored for terminal in source.terminals]
         self.entries: list[int] = []
         for k, terminal in enumerate(source.terminals):
-            if is_string(terminal) and len(terminal.pattern.value) > max_states:     # a state for each character
-                raise LimitExceeded("max_dfa_states", max_states, len(terminal.pattern.value), f"terminal {terminal.name}")
+            if is_string(terminal) and len(terminal.pattern.value) > max_states:  # a state for each character
+                raise LimitExceeded(
+                    "max_dfa_states", max_states, len(terminal.pattern.value), f"terminal {terminal.name}"
+                )
             try:
                 self.entries.append(program.terminal(terminal.pattern.to_regexp(), k, terminal.name))
             except GrammarError as error:
@@ -38,8 +40,8 @@ class Lexers:
         pairs = [(self.number[a], self.number[b]) for a, strings in self._retypes.items() for b, _ in strings]
         code, starts = program.code()
         self.automaton = _fast.CutAutomaton(code, starts, program.behinds, pairs, 8 * max_states)
-        self.terminals: list[list[int]] = []     # per lexer: entries of the terminals that compete, in order
-        self.keywords: list[list[int]] = []      # per lexer: entries of the strings that other terminals read
+        self.terminals: list[list[int]] = []  # per lexer: entries of the terminals that compete, in order
+        self.keywords: list[list[int]] = []  # per lexer: entries of the strings that other terminals read
         self.of_state: list[int] = []
         numbers: dict[frozenset[str], int] = {}
         for action in table.actions:

@@ -1,10 +1,11 @@
 """Which lexemes can still lead to the end of a text, for every stack of the parser: no dead ends.
 
-A *lookahead* is a lexeme just read and what it left behind: (terminal, control), numbered; 0 is the end of the text.  A
-*control* is (obligations, look-behind), see _fast/cut.pyx.  Sets of lookaheads are ints, bit k for number k.
-Three fixed points: which lookaheads can be read from a place inside a lexeme (`ends`); what becomes of a state of the table
+A *lookahead* is a lexeme just read and what it left behind: (terminal, control), numbered; 0 is the end of the text.
+A *control* is (obligations, look-behind), see _fast/cut.pyx. Sets of lookaheads are ints, bit k for number k. Three
+fixed points: which lookaheads can be read from a place inside a lexeme (`ends`); what becomes of a state of the table
 under a lookahead until it is popped (`popped`); which of those outcomes a stack can take (`Follow`, stacks.py).
-Derivation: docs/theory/grammars.md.      Source: Bouajjani, Esparza, Maler, "Reachability Analysis of Pushdown Automata" (1997).
+Derivation: docs/theory/grammars.md. Source: Bouajjani, Esparza, Maler, "Reachability Analysis of Pushdown Automata"
+(1997).
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from guided.errors import LimitExceeded
 from guided.context_free.lexers import IGNORED, Lexers
 from guided.context_free.source import END, Table
+from guided.errors import LimitExceeded
 
 END_OF_TEXT = 0
 FINISHED = ("", -1)  # outcome: the whole text was read
@@ -41,14 +42,14 @@ class Lookaheads:
     def __init__(self, lexers: Lexers, table: Table, max_states: int) -> None:
         self.lexers, self.table, self.automaton, self.max_states = lexers, table, lexers.automaton, max_states
         self.numbers: dict[tuple[int, int], int] = {}
-        self.names: list[tuple[int, int]] = [(-2, -1)]       # lookahead -> (terminal, control); (-2, -1) is the end
-        self.freed: dict[int, set[int]] = {}                 # lookahead -> controls without its lexeme's obligation
+        self.names: list[tuple[int, int]] = [(-2, -1)]  # lookahead -> (terminal, control); (-2, -1) is the end
+        self.freed: dict[int, set[int]] = {}  # lookahead -> controls without its lexeme's obligation
         self.controls: list[Control] = []
         self.control_numbers: dict[Control, int] = {}
-        self.starts: dict[tuple[int, int], int] = {}         # (lexer, control) -> state
+        self.starts: dict[tuple[int, int], int] = {}  # (lexer, control) -> state
         self.here: list[int] = []
         self.ends: list[int] = []
-        self.before: list[list[int]] = []                    # state -> states that lead to it
+        self.before: list[list[int]] = []  # state -> states that lead to it
         self._explored = bytearray()
         self.first_control = self.control(((), 0))
         self._explore()
@@ -157,7 +158,6 @@ class Lookaheads:
     def _grow(self) -> None:
         """Rows for the states that the automaton has made since."""
         while len(self.ends) < self.automaton.n_states:
-            state = len(self.ends)
             self.ends.append(0)
             self.before.append([])
             self._explored.append(0)
@@ -167,9 +167,11 @@ class Lookaheads:
 class Outcomes:
     """popped[p][l] : what can become of state p on top of a stack when lookahead l is fed, until p is popped.
 
-    {(nonterminal, k): lookaheads}: after some more text, k states below p are popped too, then the nonterminal's goto is
+    {(nonterminal, k): lookaheads}: after some more text, k states below p are popped too, then the nonterminal's goto
+    is
     taken under one of those lookaheads.  FINISHED: the whole text was read.
-    reduced[p] : the same for lookaheads under which p is popped at once by a reduction: they stay themselves, so that one
+    reduced[p] : the same for lookaheads under which p is popped at once by a reduction: they stay themselves, so that
+                 one
     set serves them all.
     """
 
@@ -179,7 +181,7 @@ class Outcomes:
         n = len(table.actions)
         self.popped: list[dict[int, dict[Outcome, int]]] = [{} for _ in range(n)]
         self.reduced: list[dict[Outcome, int]] = [{} for _ in range(n)]
-        self.fed = [0] * n                      # lookaheads that have a cell in popped
+        self.fed = [0] * n  # lookaheads that have a cell in popped
         self._saturate()
 
     def read_from(self, state: int, control: int) -> int:
@@ -214,9 +216,13 @@ class Outcomes:
                 else:
                     todo.extend((state, lookahead) for lookahead in by_name.get(name, ()))
             lexer = self.lookaheads.lexers.of_state[state]
-            todo.extend((state, lookahead) for lookahead in ignored if (lexer, names[lookahead][1]) in self.lookaheads.starts)
+            todo.extend(
+                (state, lookahead) for lookahead in ignored if (lexer, names[lookahead][1]) in self.lookaheads.starts
+            )
         if len(todo) > self.max_items:
-            raise LimitExceeded("max_states", self.max_items, len(todo), "the analysis of the grammar, in pairs of state and lexeme,")
+            raise LimitExceeded(
+                "max_states", self.max_items, len(todo), "the analysis of the grammar, in pairs of state and lexeme,"
+            )
         for state, lookahead in todo:
             self.fed[state] |= 1 << lookahead
         waiting = set(todo)
@@ -258,7 +264,9 @@ class Outcomes:
         return self.over(state, target, 1 << lookahead, reader)
 
     def over(self, state: int, pushed: int, lookaheads: int, reader: Any) -> dict[Outcome, int]:
-        """What becomes of `state` after `pushed` was put on it and one of `lookaheads` is fed, until `state` is popped."""
+        """What becomes of `state` after `pushed` was put on it and one of `lookaheads` is fed, until `state`
+        is popped.
+        """
         found: dict[Outcome, int] = {}
         done: dict[int, int] = {}
         todo = [(pushed, lookaheads)]

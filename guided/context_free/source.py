@@ -1,7 +1,8 @@
-"""Lark text -> terminals, rules and the LALR table, as Lark itself makes them; its errors as GrammarError with a place.
+"""Lark text -> terminals, rules and the LALR table, as Lark itself makes them; its errors as GrammarError with a
+place.
 
-Not here: lexers (lexers.py), liveness (liveness.py).  Lark's front end is used as it is, because names that it makes up and
-the spelling of patterns decide the order of its lexers.
+Not here: lexers (lexers.py), liveness (liveness.py). Lark's front end is used as it is, because names that it makes
+up and the spelling of patterns decide the order of its lexers.
 """
 
 from __future__ import annotations
@@ -85,7 +86,16 @@ def read(text_or_path: str | Path, start: str, limits: Limits) -> Source:
         terminals, rules, ignored = loaded.compile([start], "*")
     except RecursionError:
         raise GrammarError("the grammar is nested too deeply for Lark to read it") from None
-    except (exceptions.LarkError, re.error, SyntaxError, KeyError, AssertionError, ValueError, TypeError, OSError) as error:
+    except (
+        exceptions.LarkError,
+        re.error,
+        SyntaxError,
+        KeyError,
+        AssertionError,
+        ValueError,
+        TypeError,
+        OSError,
+    ) as error:
         raise _placed(error, text) from None
     if all(rule.origin.name != start for rule in rules):
         raise _at(f"there is no rule {start!r} to start from", text, "")
@@ -112,7 +122,9 @@ def _check_size(text: str, limits: Limits) -> None:
     """Refuse what Lark would chew on for minutes: counted in characters, rules and nested brackets."""
     if len(text) > limits.max_grammar_length:
         raise LimitExceeded("max_grammar_length", limits.max_grammar_length, len(text), "the text of the grammar")
-    n_rules = len(re.findall(r"^[?!_a-z][?!\w]*(?:\{[^}\n]*\})?(?:\.-?\d+)?[ \t]*:", text, re.MULTILINE | re.IGNORECASE))
+    n_rules = len(
+        re.findall(r"^[?!_a-z][?!\w]*(?:\{[^}\n]*\})?(?:\.-?\d+)?[ \t]*:", text, re.MULTILINE | re.IGNORECASE)
+    )
     if n_rules > limits.max_grammar_rules:
         raise LimitExceeded("max_grammar_rules", limits.max_grammar_rules, n_rules, "the grammar")
     depth = 0
@@ -125,7 +137,9 @@ def _check_size(text: str, limits: Limits) -> None:
 
 
 def lalr_table(source: Source, *, strict: bool) -> Table:
-    """Lark's table.  strict : raise NotLalr for a shift/reduce conflict, where Lark would shift; others always raise it."""
+    """Lark's table.  strict : raise NotLalr for a shift/reduce conflict, where Lark would shift; others
+    always raise it.
+    """
     analyzer = LALR_Analyzer(ParserConf(source.rules, {}, [source.start]), strict=strict)
     try:
         analyzer.compute_lalr()
@@ -140,7 +154,9 @@ def lalr_table(source: Source, *, strict: bool) -> Table:
     rules: list[tuple[str, int]] = []
     actions: list[dict[str, tuple[bool, int]]] = []
     gotos: list[dict[str, int]] = []
-    nonterminals = {str(rule.origin.name) for rule in source.rules}   # Lark's names are tokens, which are slow to compare
+    nonterminals = {
+        str(rule.origin.name) for rule in source.rules
+    }  # Lark's names are tokens, which are slow to compare
     for state in range(len(made.states)):
         action: dict[str, tuple[bool, int]] = {}
         goto: dict[str, int] = {}
@@ -242,7 +258,11 @@ def _check_width(terminal: TerminalDef, text: str) -> None:
     try:
         re.compile(terminal.pattern.to_regexp())
         if terminal.pattern.min_width == 0:
-            raise _at(f"terminal {terminal.name} can match the empty text, which Lark's lexers do not allow", text, terminal.name)
+            raise _at(
+                f"terminal {terminal.name} can match the empty text, which Lark's lexers do not allow",
+                text,
+                terminal.name,
+            )
     except (ValueError, re.error, RecursionError, OverflowError) as error:
         if isinstance(error, GrammarError):
             raise
@@ -262,7 +282,8 @@ class _Importer:
             if neighbour.is_file():
                 return str(neighbour), neighbour.read_text(encoding="utf-8")
         try:
-            return self.shipped(None, grammar_path)
+            found: tuple[Any, str] = self.shipped(None, grammar_path)
+            return found
         except OSError:
             raise exceptions.GrammarError(
                 f"cannot import {grammar_path!r}: it does not come with Lark"

@@ -1,17 +1,19 @@
-"""Stacks of Lark's parser, as interned numbers, and which lookaheads each of them can still follow to the end of a text.
+"""Stacks of Lark's parser, as interned numbers, and which lookaheads each of them can still follow to the end of a
+text.
 
-A node is (node below, state of the table).  Its liveness is a function of what can become of the node below, so it is found
-in a dict and never by looking down the stack: nested texts cost the same at every depth.  Derivation: docs/theory/grammars.md.
+A node is (node below, state of the table). Its liveness is a function of what can become of the node below, so it is
+found in a dict and never by looking down the stack: nested texts cost the same at every depth. Derivation:
+docs/theory/grammars.md.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from guided.errors import LimitExceeded
 from guided.context_free.lexers import IGNORED
 from guided.context_free.liveness import END_OF_TEXT, FINISHED, Lookaheads, Outcome, Outcomes, bits
 from guided.context_free.source import Table
+from guided.errors import LimitExceeded
 
 NOWHERE = -1
 IN_DOUBT = -4  # below the bottom of a stack that was cut off
@@ -22,7 +24,8 @@ MAX_REDUCTIONS = 1_000_000  # between two lexemes
 class Stacks:
     """Nodes and the steps between them.
 
-    A stack that was cut off keeps its upper states and the class of what was below them: liveness is exact, and only a lexeme
+    A stack that was cut off keeps its upper states and the class of what was below them: liveness is exact, and only
+    a lexeme
     that would pop more than was kept is in doubt.  Masks are made for cut stacks, so that deep ones share them.
 
     live[n]   : the lookaheads that lead to the end of a text from node n, an int of bits.
@@ -41,8 +44,8 @@ class Stacks:
         self.state: list[int] = []
         self.depth: list[int] = []
         self.live: list[int] = []
-        self.follow: list[int] = []                              # node -> class
-        self.classes: list[dict[Outcome, int]] = [{}]            # class 0: below the bottom, where nothing can follow
+        self.follow: list[int] = []  # node -> class
+        self.classes: list[dict[Outcome, int]] = [{}]  # class 0: below the bottom, where nothing can follow
         self._class_numbers: dict[frozenset[tuple[Outcome, int]], int] = {frozenset(): 0}
         self._made: dict[tuple[int, int], tuple[int, int]] = {}  # (class below, state) -> (live, class)
         self._nodes: dict[tuple[int, int], int] = {}
@@ -58,7 +61,9 @@ class Stacks:
         node = self._nodes.get(key)
         if node is None:
             if len(self.state) >= self.max_states:
-                raise LimitExceeded("max_states", self.max_states, len(self.state) + 1, "the parser's stack, at this point of the text,")
+                raise LimitExceeded(
+                    "max_states", self.max_states, len(self.state) + 1, "the parser's stack, at this point of the text,"
+                )
             node = self._nodes[key] = len(self.state)
             live, follow = self._liveness(self._class_of(below), state)
             self.parent.append(below)
@@ -76,7 +81,8 @@ class Stacks:
         """The stack with its upper CUT_DEPTH states only; itself if it has no more."""
         found = self._cuts.get(node)
         if found is None:
-            states, below = [], node
+            states: list[int] = []
+            below = node
             while below >= 0 and len(states) < CUT_DEPTH:
                 states.append(self.state[below])
                 below = self.parent[below]
@@ -89,7 +95,9 @@ class Stacks:
         return found
 
     def shift(self, node: int, terminal: int) -> int:
-        """The stack after a terminal; NOWHERE if the table has no action; IN_DOUBT.  Only asked where the terminal is live."""
+        """The stack after a terminal; NOWHERE if the table has no action; IN_DOUBT.  Only asked where the
+        terminal is live.
+        """
         key = (node, terminal)
         found = self._shifts.get(key)
         if found is not None:
@@ -137,11 +145,15 @@ class Stacks:
         return self.lookaheads.begin(self.lookaheads.lexers.of_state[self.state[node]], control)
 
     def begin_free(self, node: int, ended: int) -> int:
-        """The automaton's state at the start of a lexeme, where the one before ended in state `ended` and cannot go on."""
+        """The automaton's state at the start of a lexeme, where the one before ended in state `ended` and
+        cannot go on.
+        """
         return self.begin(node, self.lookaheads.control(self.lookaheads.automaton.control(ended)))
 
     def may_end(self, node: int, automaton_state: int) -> int:
-        """Whether the text may end here, 1 or 0: nothing of a lexeme read, or one that may end and leads to an end; or IN_DOUBT."""
+        """Whether the text may end here, 1 or 0: nothing of a lexeme read, or one that may end and leads to
+        an end; or IN_DOUBT.
+        """
         if automaton_state < 0 or self.lookaheads.automaton.is_fresh(automaton_state):
             return self.live[node] >> END_OF_TEXT & 1
         lookahead = self.lookaheads.here[automaton_state]
@@ -173,7 +185,9 @@ class Stacks:
                     alive = 0
                     for lookahead in bits(asked):
                         results = self._after_goto(state, origin, lookahead)
-                        if FINISHED in results or any(known.get(result, 0) & after for result, after in results.items()):
+                        if FINISHED in results or any(
+                            known.get(result, 0) & after for result, after in results.items()
+                        ):
                             alive |= 1 << lookahead
                 if alive:
                     follow[outcome] = alive

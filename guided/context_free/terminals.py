@@ -1,9 +1,9 @@
 """Terminals as one byte program with Python's preferences: which alternative is tried first, greedy or lazy.
 
-A program is a flat array of instructions (see _fast/cut.pyx); unlike the automata of floor 2 it keeps the order in which
-`re` tries things, because Lark takes the first match, not the longest.  Patterns are read by the parser of `re` itself, as
-Lark's are.  Not here: the automaton (cut.pyx), which terminals compete (lexers.py).
-Source: Pike's virtual machine, in Cox, "Regular Expression Matching: the Virtual Machine Approach" (2009).
+A program is a flat array of instructions (see _fast/cut.pyx); unlike the automata of floor 2 it keeps the order in
+which `re` tries things, because Lark takes the first match, not the longest. Patterns are read by the parser of `re`
+itself, as Lark's are. Not here: the automaton (cut.pyx), which terminals compete (lexers.py). Source: Pike's virtual
+machine, in Cox, "Regular Expression Matching: the Virtual Machine Approach" (2009).
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ try:
     from re import _constants as sre  # type: ignore[attr-defined]
     from re import _parser as sre_parser  # type: ignore[attr-defined]
 except ImportError:  # Python 3.10
-    import sre_constants as sre  # type: ignore[no-redef]
-    import sre_parse as sre_parser  # type: ignore[no-redef]
+    import sre_constants as sre
+    import sre_parse as sre_parser
 
 CHARS, SPLIT, MATCH, BEHIND, STOP = range(5)
 DEAD = -1
@@ -53,9 +53,11 @@ class Program:
     def terminal(self, pattern: str, number: int, name: str) -> int:
         """The entry of a terminal's pattern.  Raises GrammarError for what no automaton of lexemes can do."""
         try:
-            tree = sre_parser.parse(f"(?P<{name}>{pattern})", 0)      # as Lark's lexers join them
+            tree = sre_parser.parse(f"(?P<{name}>{pattern})", 0)  # as Lark's lexers join them
             if tree.state.flags & re.LOCALE:
-                raise GrammarError(f"terminal {name}: the flag L depends on the machine's locale and cannot be compiled")
+                raise GrammarError(
+                    f"terminal {name}: the flag L depends on the machine's locale and cannot be compiled"
+                )
             return _Builder(self, name).sequence(tree, tree.state.flags, self.add(MATCH, number))
         except re.error as error:
             raise GrammarError(f"terminal {name}: /{pattern}/ is not a regular expression: {error}") from None

@@ -1,4 +1,6 @@
-"""Random small Lark grammars that are hard for a lexer: overlapping terminals, priorities, ignores, nullable and recursive rules."""
+"""Random small Lark grammars that are hard for a lexer: overlapping terminals, priorities, ignores, nullable and
+recursive rules.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,10 @@ import random
 
 PATTERNS = [
     '"a"', '"b"', '"ab"', '"aa"', '"ba"', '"aab"', '"A"', '"a"i', '"ab"i', '"c"',
-    "/a+/", "/b+/", "/[ab]+/", "/a+b/", "/ab*/", "/a|ab/", "/ab|a/", "/a(b*c)?/", "/a*?b/", "/a+?/", "/(a|b)*c/", "/[a-c]+/i",
-    "/a{2,3}/", "/(ab)+/", "/a(ba)*/", "/[^a]/", "/[^c]+/", "/b?a/", "/a?b?c/", "/(?<!a)b/", "/(?<=b)a/", "/(?<!b)a+/", "/^a+/",
+    "/a+/", "/b+/", "/[ab]+/", "/a+b/", "/ab*/", "/a|ab/", "/ab|a/", "/a(b*c)?/", "/a*?b/", "/a+?/", "/(a|b)*c/",
+    "/[a-c]+/i",
+    "/a{2,3}/", "/(ab)+/", "/a(ba)*/", "/[^a]/", "/[^c]+/", "/b?a/", "/a?b?c/", "/(?<!a)b/", "/(?<=b)a/",
+    "/(?<!b)a+/", "/^a+/",
     "/a.b/", "/a.?/", '"a" | "ab"', '"ab" "c"?', '("a" | "b")+', "/a(?:b|bc)/", "/(a|b){1,2}?c/", "/aa|b|ab/",
 ]  # fmt: skip
 ATOMS = ["T0", "T1", "T2", "T3", "x1", "x2", "start"]
@@ -24,7 +28,10 @@ def random_grammar(seed: int) -> str:
         priority = f".{rng.randint(1, 3)}" if rng.random() < 0.1 and k else ""
         alternatives = []
         for _ in range(rng.randint(1, 3)):
-            parts = [rng.choice(atoms) + rng.choice(["", "", "", "", "?", "*", "+"]) for _ in range(rng.choice([0, 1, 1, 2, 2, 3]))]
+            parts = [
+                rng.choice(atoms) + rng.choice(["", "", "", "", "?", "*", "+"])
+                for _ in range(rng.choice([0, 1, 1, 2, 2, 3]))
+            ]
             alternatives.append(" ".join(parts))
         lines.append(f"{name}{priority}: {' | '.join(alternatives)}")
     for k in range(n_terminals):

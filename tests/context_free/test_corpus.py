@@ -1,4 +1,6 @@
-"""The Lark cases of the corpus of bad input: each ends as expected within 10 s and 4 GB, in a child process of its own."""
+"""The Lark cases of the corpus of bad input: each ends as expected within 10 s and 4 GB, in a child process of its
+own.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""guided.cfg accepts exactly what Lark parses, and nothing it lets one write is a dead end: Lark is the judge of both."""
+"""guided.cfg accepts exactly what Lark parses, and nothing it lets one write is a dead end: Lark is the judge of
+both.
+"""
 
 from __future__ import annotations
 

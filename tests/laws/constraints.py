@@ -46,8 +46,8 @@ PERSON = {
     "additionalProperties": False,
 }
 
-# The lexer must give back what it read too much ("abbbb" is A, B, B, ..); deep stacks are popped at once by "ca" or "c";
-# strings with a look-behind; keywords among names.
+# The lexer must give back what it read too much ("abbbb" is A, B, B, ..); deep stacks are popped at once by "ca"
+# or "c"; strings with a look-behind; keywords among names.
 GIVES_BACK = 'start: (A | B | "-")+\nA: /a(b*c)?/\nB: /b|12?/'
 POPS_ALL = 'start: x "c" "a"?\nx: "a" x | "b"'
 QUOTED = '''
