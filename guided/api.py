@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from guided._fast import fill_masks
 from guided.constraints.coerce import as_constraint
 from guided.engines.generate import generate as generate_with
 
@@ -18,5 +17,3 @@ def generate(lm: Any, prompt: Any, constraint: Any = None, **options: Any) -> An
 
 
 generate.__doc__ = f"{generate.__doc__}\n{generate_with.__doc__ or ''}"
-
-__all__ = ["fill_masks", "generate"]
