@@ -7,14 +7,22 @@ import pytest
 import guided
 from tests.oracle.brute_mask import brute_mask, ids_of
 
-CLOSERS = [b"]" * length for length in range(1, 40)] + [b")" * 7, b"])" * 9, b"]]]],", b"0]]]]]]]]]]", b"]" * 25 + b"]]x"]
+CLOSERS = [b"]" * length for length in range(1, 40)] + [
+    b")" * 7,
+    b"])" * 9,
+    b"]]]],",
+    b"0]]]]]]]]]]",
+    b"]" * 25 + b"]]x",
+]
 TOKENS = [bytes([byte]) for byte in range(256)] + CLOSERS
 VOCAB = guided.Vocabulary(TOKENS, eos_ids={len(TOKENS)}, size=len(TOKENS) + 1)
 NESTED = 'start: value\nvalue: "[" [value ("," value)*] "]" | "(" value ")" | "0"'
 RIGHT = 'start: x "]"\nx: "0" x | ")"'
 
 
-@pytest.mark.parametrize("text", [b"[" * 25, b"[" * 25 + b"0", b"[(" * 9 + b"[0]", b"[[[0,[" * 3, b"[" * 3, b"([" * 5 + b"]"])
+@pytest.mark.parametrize(
+    "text", [b"[" * 25, b"[" * 25 + b"0", b"[(" * 9 + b"[0]", b"[[[0,[" * 3, b"[" * 3, b"([" * 5 + b"]"]
+)
 def test_tokens_that_close_many_brackets_are_decided_exactly(text):
     constraint = guided.cfg(NESTED)
     matcher = guided.Matcher(constraint, VOCAB)
