@@ -127,7 +127,8 @@ def train(options: argparse.Namespace) -> None:
         for stepper, saved in zip(steppers, state["optimisers"], strict=True):
             stepper.load_state_dict(saved)
         step, tokens_seen, seconds = state["step"], state["tokens_seen"], state["seconds"]
-    forward = torch.compile(model) if options.compile else model
+    # Two row lengths, two programs; one program for any length would be slower than either.
+    forward = torch.compile(model, dynamic=False) if options.compile else model
     log = (folder / "log.jsonl").open("a")
 
     def record(**entry: Any) -> None:
