@@ -31,6 +31,7 @@ from guided.vocab import Vocabulary
 
 if TYPE_CHECKING:  # the lazy names for type checkers and editors; a test compares the two
     from guided.api import generate
+    from guided.constraints.cfg import cfg, grammar
     from guided.constraints.coerce import explain
     from guided.constraints.json_schema import json_schema
     from guided.engines.results import Event, Output
@@ -42,6 +43,7 @@ if TYPE_CHECKING:  # the lazy names for type checkers and editors; a test compar
 # module -> the public names that are loaded from it when first used
 _HOMES = {
     "guided.api": ["generate"],
+    "guided.constraints.cfg": ["cfg", "grammar"],
     "guided.constraints.coerce": ["explain"],
     "guided.constraints.json_schema": ["json_schema"],
     "guided.engines.results": ["Event", "Output"],
@@ -72,10 +74,12 @@ __all__ = [
     "Vocabulary",
     "VocabularyError",
     "apply_mask",
+    "cfg",
     "choice",
     "explain",
     "fill_masks",
     "generate",
+    "grammar",
     "json_schema",
     "load",
     "regex",

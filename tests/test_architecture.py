@@ -25,7 +25,7 @@ FLOORS = {
     "protocols": 0,
     "vocab": 1,
     "automata": 2,
-    "grammar": 3,
+    "context_free": 3,
     "grammars": 3,
     "schema": 3,
     "sql": 3,
@@ -45,7 +45,7 @@ FLOORS = {
 AT_THE_TOP = {
     "torch": ("models/", "processors/", "integrations/"),
     "transformers": ("models/", "processors/", "integrations/"),
-    "lark": ("grammar/",),
+    "lark": ("context_free/",),
     "pydantic": ("constraints/types.py", "cli/order.py"),
     "pydantic_core": ("constraints/types.py",),
 }
