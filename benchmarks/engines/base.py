@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
 
-class Base:
+class Base(ABC):
     """An engine on one vocabulary.  Masks go to a buffer that the engine allocates once."""
 
     distribution: str  # its name on the package index
@@ -17,25 +18,25 @@ class Base:
         """Keep what `load` needs; nothing is timed here."""
         self.tokenizer = tokenizer
 
+    @abstractmethod
     def load(self, cache: str | None = None) -> None:
         """Build the vocabulary; `cache` is a folder, for engines that can keep it on disk."""
-        raise NotImplementedError
 
+    @abstractmethod
     def matcher(self, pattern: str) -> Any:
         """Compile `pattern` and stand at its beginning."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fill(self, matcher: Any) -> None:
         """Write the mask of `matcher`: one call, as a user would make it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fork(self, matcher: Any) -> Any:
         """Another matcher in the same state."""
-        raise NotImplementedError
 
+    @abstractmethod
     def batch(self, matchers: list[Any]) -> Callable[[], None]:
         """A call that writes one mask for each of `matchers`, on one thread."""
-        raise NotImplementedError
 
     def version(self) -> str:
         return version(self.distribution)

@@ -32,10 +32,18 @@ class SlowMachine:
                 state = context, after, text + bytes((byte,))
                 only = lexer.is_accepting(after) and not lexer.live_bytes(after)
                 return self.leave(state) if only else state
-            if not lexer.is_accepting(lexer_state):
-                return None
-            state = self.leave(state)
+            state = self.leave(state) if lexer.is_accepting(lexer_state) else self.fall_back(state)
         return None
+
+    def fall_back(self, state):
+        """The state in which the fallback has read the lexeme so far; None if there is none or it cannot."""
+        context, _, text = state
+        other = self.contexts.fallback(context) if hasattr(self.contexts, "fallback") else -1
+        if other == -1:
+            return None
+        lexer = self.contexts.lexer(other)
+        after = lexer.run(lexer.start, text)
+        return None if after == -1 else (other, after, text)
 
     def run(self, text: bytes):
         state = self.start
@@ -51,9 +59,7 @@ class SlowMachine:
             lexer = self.contexts.lexer(context)
             if lexer is None or (lexer_state == lexer.start and self.contexts.is_accepting(context)):
                 return True
-            if not lexer.is_accepting(lexer_state):
-                return False
-            state = self.leave(state)
+            state = self.leave(state) if lexer.is_accepting(lexer_state) else self.fall_back(state)
         return False
 
     def live_bytes(self, state) -> bytes:
