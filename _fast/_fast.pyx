@@ -1,6 +1,7 @@
 """The compiled core of guided, in reading order.  Cython sources live in `_fast/`; the stub is guided/_fast.pyi."""
 
 import collections
+import hashlib
 import weakref
 from array import array
 
@@ -17,6 +18,7 @@ from guided.errors import LimitExceeded, ModelError, TokenRejected, VocabularyEr
 include "types.pxi"          # number types, DEAD
 include "recognizer.pyx"     # a language, a byte at a time; its table is filled on demand
 include "nfa.pyx"            # byte automata with counted loops, built backwards
+include "finish.pyx"         # shortest ways to the end of a byte automaton
 include "dfa.pyx"            # a regular language: sets of places in the byte automaton, made on demand
 include "table.pyx"          # finished automata: product, complement, minimisation
 include "trie.pyx"           # the tokens of a vocabulary as a flat tree

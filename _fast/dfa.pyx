@@ -4,6 +4,9 @@
 # the Dfa is a sorted set of places.  Of two places that differ in one counter only, both past its lower bound, the lower
 # count can do all that the higher can, so only it is kept: (a|aa){0,1000} has small sets and stays cheap.
 
+MAX_COMPLETIONS_STATES = 50_000
+
+
 cdef int compare_places(const void* left, const void* right) noexcept nogil:
     cdef uint64_t a = (<const uint64_t*>left)[0], b = (<const uint64_t*>right)[0]
     return (a > b) - (a < b)
@@ -275,3 +278,117 @@ cdef class Dfa(Recognizer):
             })) if self.accepting[state] else ()
             self._labels[state] = found
         return found
+
+    cpdef state_t saturate(self, state_t state, int32_t horizon) except? FAILED_STATE:
+        """A state that no text of up to `horizon` bytes tells apart from `state`: the same one for all counts far from bounds.
+
+        A round takes at least a byte, so that at most `horizon` + 1 rounds end within the horizon.
+        """
+        cdef int64_t k, count
+        cdef uint64_t place
+        cdef int32_t level
+        cdef NfaLoop* loop
+        cdef bint changed = False
+        if self.nfa.n_loops == 0:
+            return state
+        self.n_scratch = 0
+        for k in range(self.set_first[state], self.set_first[state + 1]):
+            place = self.places[k]
+            level = self.nfa.states[place >> self.counter_bits].within
+            while level >= 0:
+                loop = &self.nfa.loops[level]
+                count = <int64_t>((place >> loop.shift) & <uint64_t>loop.mask)
+                place -= <uint64_t>count << loop.shift
+                if count + horizon + 2 < loop.least:          # the loop cannot be left within the horizon
+                    count = 0
+                elif loop.most >= 0 and count >= loop.least - 1 and count + horizon + 2 < loop.most:
+                    count = max(loop.least - 1, 0)            # it can, and its upper bound is out of reach
+                place += <uint64_t>count << loop.shift
+                level = loop.parent
+            changed |= place != self.places[k]
+            self.put(place)
+        return self.intern() if changed else state
+
+    # ---- the way out ----
+
+    cpdef bytes completion(self, state_t state):
+        """A shortest text that makes a member of the language after `state`; None from DEAD.
+
+        Found in the byte automaton: the states of the Dfa on the way are not made, repeats are not walked through.
+        """
+        cdef int64_t k, left, shortest = FAR
+        cdef uint64_t best = 0
+        if state == DEAD_STATE:
+            return None
+        self._check_state(state)
+        if self.accepting[state]:
+            return b""
+        if self._finish is None:
+            self._finish = Distances(self.nfa)
+        cdef Distances distances = self._finish
+        for k in range(self.set_first[state], self.set_first[state + 1]):
+            left = distances.left(<int32_t>(self.places[k] >> self.counter_bits), self.places[k] & self.counter_mask)
+            if left < shortest:
+                shortest, best = left, self.places[k]
+        return distances.way(<int32_t>(best >> self.counter_bits), best & self.counter_mask)
+
+    cpdef int64_t distance(self, state_t state) except -1:
+        """len(completion(state)), without making it; a very large number from DEAD."""
+        cdef int64_t k, shortest = FAR
+        if state == DEAD_STATE:
+            return shortest
+        if self.accepting[state]:
+            return 0
+        if self._finish is None:
+            self._finish = Distances(self.nfa)
+        cdef Distances distances = self._finish
+        for k in range(self.set_first[state], self.set_first[state + 1]):
+            shortest = min(shortest, distances.left(<int32_t>(self.places[k] >> self.counter_bits),
+                                                    self.places[k] & self.counter_mask))
+        return shortest
+
+    cpdef dict completions(self, state_t state):
+        """For every set of labels that can be reached from `state`, a shortest text that reaches it.
+
+        Breadth first over the states of the automaton.  Raises LimitExceeded after MAX_COMPLETIONS_STATES of them.
+        """
+        cdef state_t here, there
+        cdef int32_t column, n_queued = 0
+        cdef uint8_t[256] example
+        found = {}
+        if state == DEAD_STATE:
+            return found
+        self._check_state(state)
+        for column in range(256):
+            example[self.byte_class[255 - column]] = <uint8_t>(255 - column)
+        came_from = {state: None}
+        queue = [state]
+        for here in queue:                       # grows while it is read
+            labels = self.labels(here)
+            if labels and labels not in found:
+                text = bytearray()
+                step = came_from[here]
+                while step is not None:
+                    text.append(step[1])
+                    step = came_from[step[0]]
+                text.reverse()
+                found[labels] = bytes(text)
+            for column in range(self.n_classes):
+                there = self.after(here, example[column])
+                if there != DEAD_STATE and there not in came_from:
+                    if len(queue) >= MAX_COMPLETIONS_STATES:
+                        raise LimitExceeded("max_dfa_states", MAX_COMPLETIONS_STATES, len(queue) + 1,
+                                            "finding an end for every alternative")
+                    came_from[there] = (here, example[column])
+                    queue.append(there)
+        return found
+
+    @property
+    def fingerprint(self):
+        """Hex digits that tell this automaton by content: equal ones give equal masks."""
+        if self._fingerprint is None:
+            digest = hashlib.blake2b(self.nfa.packed(), digest_size=16)
+            digest.update(bytes(<const uint8_t[:(self.set_first[1] - self.set_first[0]) * 8]>(<uint8_t*>self.places))
+                          if self.start >= 0 else b"")
+            self._fingerprint = digest.hexdigest()
+        return self._fingerprint

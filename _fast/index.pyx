@@ -158,27 +158,29 @@ cdef class Index:
         budget once can always keep within it.
         """
         cdef int32_t found, position
-        cdef state_t here
+        cdef state_t here, nameless
         if state == FINISHED_STATE:
             return 0
         if state < 0:
             return NEVER_FINISHES
-        found = self.known_finish(state)
+        nameless = self.recognizer.anonymise(state)        # which text a lexeme has does not change how long the rest is
+        found = self.known_finish(nameless)
         if found != NOT_ASKED:
             return found
         text = self.recognizer.completion(state)
         if text is None:
-            self.note_finish(state, NEVER_FINISHES)
+            self.note_finish(nameless, NEVER_FINISHES)
             return NEVER_FINISHES
         best, cut = fewest_tokens(self.trie, text)
-        self.note_finish(state, best[0])
-        if best[0] < NEVER_FINISHES:
-            here, position = state, 0
-            while position < len(text):
-                here = self.recognizer.run(here, text[position:cut[position]])
-                position = cut[position]
-                self.note_finish(here, best[position])
-        return self.known_finish(state)
+        self.note_finish(nameless, best[0])
+        here, position = state, 0
+        while position < len(text) and best[position] < NEVER_FINISHES:
+            here = self.recognizer.run(here, text[position:cut[position]])
+            if here < 0:                                   # in DOUBT: an anonymous state that ends a second free text
+                break
+            position = cut[position]
+            self.note_finish(self.recognizer.anonymise(here), best[position])
+        return self.known_finish(nameless)
 
     def tokens_to_finish(self, state_t state) -> int:
         """An upper bound, reached by a real text, of the tokens needed to finish; EOS not counted.
@@ -309,7 +311,7 @@ cdef class MachineIndex(Index):
         cdef Leaving group
         cdef state_t lexer_state, after
         cdef bint anonymous
-        cdef int32_t node, first_node, end_node
+        cdef int32_t node, number
         cdef token_t token
         context, lexer_state, text, anonymous = machine.keys[state]
         lexer = machine.lexer(context)
@@ -331,11 +333,13 @@ cdef class MachineIndex(Index):
             for token in group.ended:
                 set_bit(mask, token)
             after = machine.enter(next_context, anonymous or machine.captures[context])
+            group.merge_if_it_pays(trie)
             if group.remainders is not None:
                 walk(group.remainders, machine, after, self.path, mask, 1, group.remainders.n_nodes, doubtful)
             else:
-                for first_node, end_node, _ in group.segments:
-                    walk(trie, machine, after, self.path, mask, first_node, end_node, doubtful)
+                for number in range(group.n_segments):
+                    walk(trie, machine, after, self.path, mask,
+                         group.segments[number].first_node, group.segments[number].end_node, doubtful)
         if entry.ends_here:
             node = 1
             while node < trie.n_nodes:                 # the first bytes that the lexer cannot read end its lexeme
@@ -348,10 +352,10 @@ cdef class MachineIndex(Index):
 
     cdef void collect(self, Leaving group, list tokens):
         """All tokens of a group."""
-        cdef int32_t first_node, end_node, k
+        cdef int32_t number, k
         tokens.extend(group.ended)
-        for first_node, end_node, _ in group.segments:
-            for k in range(self.trie.first[first_node], self.trie.first[end_node]):
+        for number in range(group.n_segments):
+            for k in range(self.trie.first[group.segments[number].first_node], self.trie.first[group.segments[number].end_node]):
                 tokens.append(self.trie.order[k])
 
 

@@ -379,6 +379,25 @@ cdef class Nfa:
         self.n_closures = first
         return found
 
+    def packed(self):
+        """The whole automaton as bytes, for fingerprints."""
+        cdef int32_t k
+        numbers = array("q", bytes(8 * (2 * self.n_states + self.n_edges + self.n_empties)))
+        cdef int64_t[::1] out = numbers
+        cdef int64_t at = 0
+        for k in range(self.n_states):
+            out[at] = (<int64_t>self.states[k].n_edges << 32) | self.states[k].n_empty
+            out[at + 1] = (<int64_t>self.states[k].label << 32) ^ <uint32_t>self.states[k].loop
+            at += 2
+        for k in range(self.n_edges):
+            out[at] = (<int64_t>self.edges[k].target << 16) | (self.edges[k].low << 8) | self.edges[k].high
+            at += 1
+        for k in range(self.n_empties):
+            out[at] = (<int64_t>self.empties[k].target << 2) | self.empties[k].guard
+            at += 1
+        loops = [(self.loops[k].least, self.loops[k].most, self.loops[k].entry, self.loops[k].exit) for k in range(self.n_loops)]
+        return numbers.tobytes() + repr(loops).encode()
+
     def byte_classes(self):
         """256 class numbers and their count: bytes that no edge tells apart share one."""
         cdef uint8_t[256] cuts

@@ -101,7 +101,7 @@ cdef class Recognizer:
         self._check_state(state)
         for position in range(text.shape[0]):
             state = self.after(state, text[position])
-            if state == DEAD_STATE:
+            if state < 0:
                 break
         return state
 

@@ -1,7 +1,7 @@
 # Trie: every token of a vocabulary, in depth-first order, so that a walk is one pass over flat arrays.  Uses: types.
 #
 # Not here: what a token's bytes are (guided/vocab), which tokens a language may read (walk).
-# Slow twin: tests/oracle/slow_trie.py.  Derivation: docs/architecture.md.
+# Slow twin: tests/oracle/slow_trie.py.  Source: llguidance's toktrie, with depths instead of parent counts.
 
 # Nodes are numbered in 32 signed bits, and there is at most one node per byte, and the root.
 MAX_TRIE_BYTES = 2**31 - 2
@@ -27,10 +27,10 @@ cdef class Trie:
     cdef const uint8_t* text           # where `blob` starts
     cdef uint32_t* offset              # [n_tokens + 1]: token t is text[offset[t] .. offset[t + 1])
     cdef uint8_t* byte                 # [n_nodes]: the byte that leads here from the parent; 0 at the root
-    cdef int32_t* subtree              # [n_nodes]: nodes below, itself included; the next sibling is node + subtree[node]
+    cdef int32_t* subtree              # [n_nodes]: nodes below, itself included; the next sibling starts after them
     cdef int32_t* depth                # [n_nodes]: bytes from the root
-    cdef int32_t* first                # [n_nodes + 1]: tokens that end at a node are order[first[node] .. first[node + 1])
-    cdef token_t* order                # [n_ordered]: ids by bytes; a subtree is order[first[node] .. first[node + subtree[node]])
+    cdef int32_t* first                # [n_nodes + 1]: tokens at a node are order[first[node] .. first[node + 1])
+    cdef token_t* order                # [n_ordered]: ids by bytes; those of a subtree are an interval
     cdef int32_t root_child[256]       # the child of the root for each byte, -1 where there is none
 
     def __init__(self, tokens, size=None):
@@ -66,7 +66,9 @@ cdef class Trie:
         if self.offset != NULL:
             raise ValueError("a Trie is built once")
         if not n_given <= (n_given if size is None else size) < 2**31 - 32:
-            raise VocabularyError(f"size must be at least the number of tokens, {n_given:,}, and fit in 31 bits, not {size:,}")
+            raise VocabularyError(
+                f"size must be at least the number of tokens, {n_given:,}, and fit in 31 bits, not {size:,}"
+            )
         if len(blob) > MAX_TRIE_BYTES:
             raise VocabularyError(f"the tokens have {len(blob):,} bytes, at most {MAX_TRIE_BYTES:,} can be indexed")
 
@@ -125,7 +127,8 @@ cdef class Trie:
     cdef bint is_before(self, token_t left, token_t right) noexcept nogil:
         """Whether `left` comes before `right`: by bytes, then by id."""
         cdef uint32_t left_length = self.length_of(left), right_length = self.length_of(right)
-        cdef int order = memcmp(self.text + self.offset[left], self.text + self.offset[right], min(left_length, right_length))
+        cdef uint32_t shorter = min(left_length, right_length)
+        cdef int order = memcmp(self.text + self.offset[left], self.text + self.offset[right], shorter)
         if order != 0:
             return order < 0
         return left_length < right_length if left_length != right_length else left < right

@@ -117,7 +117,7 @@ def main() -> None:
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "machine": machine(),
         "command": f"python -m benchmarks.generation --rounds {options.rounds}",
-        "versions": {name: version(name) for name in ("guided", "torch", "transformers")},
+        "versions": {"guided": guided.__version__, **{name: version(name) for name in ("torch", "transformers")}},
         **figures,
     }
     options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,12 +1,13 @@
 """Train the built-in model of `guided` on two CPU cores: tokenizer, training, checkpoints, export.
 
-Usage: python examples/train_tiny.py --folder RUN --steps 2400 --decay-from 1800
-       python examples/train_tiny.py --folder RUN --steps 4000 --decay-from 3000 --resume   # from RUN/checkpoint.pt
+Usage: python examples/train_tiny.py --folder RUN --steps 2400
+       python examples/train_tiny.py --folder RUN --minutes 90 --resume --mixture focused   # from RUN/checkpoint.pt
        python examples/train_tiny.py --folder RUN2 --small     # 2 M parameters, vocabulary 2,048
 
-The rate is constant until --decay-from and falls linearly to zero at --steps, so a run can be prolonged or cut short
-by resuming with other numbers.  Given the same files, the data of step k depend on k alone.  Rows are --length tokens
-long until the decay, then 1,024.  Not here: the text (tiny_corpus.py), the forward pass (tiny_llama.py).
+The rate is constant for the first 72 % of the run and falls linearly to zero at its end, counted in steps or, on a
+machine shared with others, in minutes; a run can be prolonged or cut short by resuming with another end.  Given the
+same files, the data of step k depend on k and --mixture alone.  Not here: the text (tiny_corpus.py), the forward pass
+(tiny_llama.py).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from tiny_corpus import Mixture, training_documents, training_sources
+from tiny_corpus import MIXTURES, training_documents, training_sources
 from tiny_evaluation import evaluate
 from tiny_llama import TinyLlama, llama_config
 from tiny_tokens import ROW_TOKENS, batch_rows, pack, save_tokenizer, train_tokenizer
@@ -30,42 +31,41 @@ from tqdm import tqdm
 
 SEED = 0
 WARMUP_STEPS = 40
+DECAY_FROM = 0.72  # of the run: from there on the rate falls to zero, and rows are 1,024 tokens long
 MUON_RATE = 0.02  # spectral norm of one step, for the matrices inside the layers
 ADAM_RATE = 3e-3  # embedding and norms
 MICRO_BATCH_TOKENS = 4096  # activations of this many tokens stay near the 32 MiB cache: 16,384 runs at half the speed
 
 
-def prepare(folder: Path, vocab_size: int) -> np.ndarray[Any, np.dtype[np.uint16]]:
-    """The training rows, made on the first call: writes tokenizer.json, rows.npy and corpus.json into `folder`."""
-    if not (folder / "rows.npy").exists():
+def prepare(folder: Path, vocab_size: int, mixture: str) -> np.ndarray[Any, np.dtype[np.uint16]]:
+    """The training rows of a mixture; the first call writes tokenizer.json, MIXTURE.npy and MIXTURE.json into `folder`.
+
+    The tokenizer is made with the mixture that is asked for first.
+    """
+    path = folder / f"{mixture}.npy"
+    if not path.exists():
         sources, dropped = training_sources()
-        documents = list(training_documents(sources, Mixture(), SEED))
-        # The tokenizer learns from what it will mostly read: packages count a quarter, markers would only confuse it.
-        texts = [
-            text
-            for k, (domain, text) in enumerate(documents)
-            if not domain.endswith("fim") and (domain != "packages" or k % 4 == 0)
-        ]
-        tokenizer = train_tokenizer(texts, vocab_size)
-        tokenizer.save(str(folder / "tokenizer.json"))
-        rows = pack(tokenizer, [text for _, text in documents], SEED)
+        documents = list(training_documents(sources, MIXTURES[mixture]))
+        if not (folder / "tokenizer.json").exists():
+            # It learns from what it will mostly read: packages count a quarter, markers would only confuse it.
+            texts = [
+                text
+                for k, (domain, text) in enumerate(documents)
+                if not domain.endswith("fim") and (domain != "packages" or k % 4 == 0)
+            ]
+            train_tokenizer(texts, vocab_size).save(str(folder / "tokenizer.json"))
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        rows = pack(tokenizer, [text for _, text in documents], MIXTURES[mixture].seed)
         n_bytes: dict[str, int] = {}
         for domain, text in documents:
             n_bytes[domain] = n_bytes.get(domain, 0) + len(text.encode())
-        unique = {
-            domain: sum(len(s.text.encode()) for s in sources if s.domain == domain)
-            for domain in ("library", "tests", "packages")
-        }
-        report = {
-            "bytes": n_bytes,
-            "unique_bytes": unique,
-            "tokens": int(rows[:, 1:].size),
-            "dropped": dropped,
-            "files": len(sources),
-        }
-        (folder / "corpus.json").write_text(json.dumps(report, indent=1))
-        np.save(folder / "rows.npy", rows)
-    return np.load(folder / "rows.npy", mmap_mode="r")  # type: ignore[no-any-return]
+        unique: dict[str, int] = {}
+        for source in sources:
+            unique[source.domain] = unique.get(source.domain, 0) + len(source.text.encode())
+        report = {"bytes": n_bytes, "unique_bytes": unique, "tokens": int(rows[:, 1:].size), "dropped": dropped}
+        (folder / f"{mixture}.json").write_text(json.dumps({**report, "files": len(sources)}, indent=1))
+        np.save(path, rows)
+    return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]
 
 
 def optimisers(model: TinyLlama) -> list[torch.optim.Optimizer]:
@@ -78,11 +78,14 @@ def optimisers(model: TinyLlama) -> list[torch.optim.Optimizer]:
     ]
 
 
-def rate_factor(step: int, decay_from: int, steps: int) -> float:
-    """Warm-up, constant, linear decay to zero."""
-    if step >= decay_from:
-        return max(0.0, (steps - step) / max(1, steps - decay_from))
-    return min(1.0, (step + 1) / WARMUP_STEPS)
+def rate_factor(step: int, progress: float) -> float:
+    """Warm-up by steps; then constant; then linear to zero.  progress : the part of the run that is done, 0 to 1."""
+    return min((step + 1) / WARMUP_STEPS, 1.0, max(0.0, (1 - progress) / (1 - DECAY_FROM)))
+
+
+def done(step: int, seconds: float, options: argparse.Namespace) -> float:
+    """The part of the run that is done, 0 to 1: by steps, or by the clock where --minutes is given."""
+    return seconds / (60 * options.minutes) if options.minutes else step / options.steps  # type: ignore[no-any-return]
 
 
 def export(model: TinyLlama, config: dict[str, Any], tokenizer: Tokenizer, folder: Path) -> None:
@@ -112,7 +115,7 @@ def train(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
     folder: Path = options.folder
     folder.mkdir(parents=True, exist_ok=True)
-    rows = prepare(folder, options.vocab_size)
+    rows = prepare(folder, options.vocab_size, options.mixture)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     config = llama_config(options.vocab_size, options.width, options.layers, options.head_width, ROW_TOKENS)
     model = TinyLlama(config)
@@ -152,12 +155,12 @@ def train(options: argparse.Namespace) -> None:
     )
     last_checkpoint = last_evaluation = began = time.monotonic()
     seconds_before, losses = seconds, []
-    bar = tqdm(total=options.steps, initial=step, unit="step", mininterval=5)
-    while step < options.steps:
-        factor = rate_factor(step, options.decay_from, options.steps)
+    bar = tqdm(total=None if options.minutes else options.steps, initial=step, unit="step", mininterval=5)
+    while (progress := done(step, seconds, options)) < 1:
+        factor = rate_factor(step, progress)
         for stepper, rate in zip(steppers, (MUON_RATE, ADAM_RATE), strict=True):
             stepper.param_groups[0]["lr"] = rate * factor
-        length = options.length if step < options.decay_from else ROW_TOKENS
+        length = options.length if progress < DECAY_FROM else ROW_TOKENS
         batch = torch.from_numpy(batch_rows(rows, tokens_seen, options.batch_tokens, length))
         parts = batch.split(MICRO_BATCH_TOKENS // length)
         loss_sum = 0.0
@@ -174,13 +177,14 @@ def train(options: argparse.Namespace) -> None:
         seconds = seconds_before + now - began
         losses.append(loss_sum)
         bar.update()
+        finished = done(step, seconds, options) >= 1
         if step % 25 == 0:
             bar.set_postfix(loss=f"{np.mean(losses[-25:]):.3f}")
             record(loss=round(float(np.mean(losses[-25:])), 4), rate=round(factor, 4))
-        if now - last_checkpoint > 60 * options.checkpoint_minutes or step == options.steps:
+        if now - last_checkpoint > 60 * options.checkpoint_minutes or finished:
             checkpoint()
             last_checkpoint = now
-        if now - last_evaluation > 60 * options.evaluate_minutes or step == options.steps:
+        if now - last_evaluation > 60 * options.evaluate_minutes or finished:
             export(model, config, tokenizer, folder / "export")
             record(event="evaluation", **evaluate(folder / "export", quick=True))
             last_evaluation = time.monotonic()
@@ -192,7 +196,8 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True, help="checkpoint, log, tokens and export go here")
     parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--decay-from", type=int, default=2250)
+    parser.add_argument("--minutes", type=float, help="end after so many minutes of training, earlier runs counted in")
+    parser.add_argument("--mixture", choices=list(MIXTURES), default="broad")
     parser.add_argument("--batch-tokens", type=int, default=8192)
     parser.add_argument("--length", type=int, default=512, help="row length before the decay, in tokens")
     parser.add_argument("--small", action="store_true", help="width 160, 5 layers, vocabulary 2,048: 2 M parameters")

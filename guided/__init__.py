@@ -14,7 +14,7 @@ _HOMES = {
     "guided.constraints.json_schema": ["json_schema"],
     "guided.constraints.regex": ["regex"],
     "guided.constraints.coerce": ["explain"],
-    "guided.engines.generate": ["Output"],
+    "guided.engines.results": ["Event", "Output"],
     "guided.errors": [
         "ConstraintError",
         "DeadEnd",

@@ -17,6 +17,7 @@ class Limits:
     max_mask_bytes     : memory for finished masks per (constraint, vocabulary); the oldest are dropped and made anew
     max_schema_nodes   : sub-schemas of a JSON Schema
     max_schema_depth   : nested sub-schemas, and nested values of an instance
+    max_formula_steps  : steps spent on one question about a combination of anyOf, oneOf and allOf
     """
 
     max_pattern_length: int = 1_000_000
@@ -27,6 +28,7 @@ class Limits:
     max_mask_bytes: int = 64 * 2**20
     max_schema_nodes: int = 100_000
     max_schema_depth: int = 1_000
+    max_formula_steps: int = 200_000
 
 
 DEFAULT_LIMITS = Limits()

@@ -50,7 +50,7 @@ AT_THE_TOP = {
     "pydantic_core": ("constraints/types.py",),
 }
 INSIDE_FUNCTIONS = {
-    "torch": ("engines/",),
+    "torch": ("engines/", "cli/load.py"),
     "transformers": ("vocab/", "engines/", "cli/"),
     "lark": (),
     "pydantic": ("engines/",),

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from guided import _fast
-from guided.automata.syntax import ANY_TEXT, Ahead, Both, Node, Not, concat
+from guided.automata.anchors import strip, then_anything
+from guided.automata.syntax import ANY_TEXT, Ahead, Both, Node, Not
 from guided.limits import Limits
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def table(node: Node, limits: Limits, *, at_start: bool = True) -> _fast.Table:
 
     nfa = _fast.Nfa(limits.max_nfa_states)
     builder = Builder(nfa, limits)
-    entry = builder.build(node, nfa.accept(0))
+    entry = builder.build(strip(node) if at_start else node, nfa.accept(0))
     dfa = builder.finish([entry], at_start=at_start)
     return _fast.tabulate(dfa, limits.max_dfa_states).minimised()
 
@@ -82,7 +83,7 @@ def ahead(builder: Builder, node: Ahead, follow: int) -> int:
         starts = nfa.closure(follow, at_start) if builder.guarded else [follow]
         after = _fast.Dfa(nfa, starts, limits.max_states, builder.guarded)
         rest = _fast.tabulate(after, limits.max_dfa_states).minimised()
-        wanted = table(concat(node.node, ANY_TEXT), limits, at_start=at_start)
+        wanted = table(then_anything(node.node), limits, at_start=at_start)
         decide = _without if node.negative else _both
         both = _fast.product(rest, wanted, True, not node.negative, decide, limits.max_dfa_states).minimised()
         entry = embed(nfa, both, lambda labels: [nfa.accept(label) for label in labels])

@@ -12,6 +12,7 @@ from typing import Any
 
 from guided import _fast
 from guided.automata import boolean
+from guided.automata.anchors import strip
 from guided.automata.facts import FactsOf
 from guided.automata.syntax import (
     EMPTY,
@@ -54,7 +55,7 @@ def compile_dfa(
     alternatives = {0: node} if not isinstance(node, Mapping) else dict(node)
     nfa = _fast.Nfa(limits.max_nfa_states)
     builder = Builder(nfa, limits)
-    entries = [builder.build(alternatives[label], nfa.accept(label)) for label in sorted(alternatives)]
+    entries = [builder.build(strip(alternatives[label]), nfa.accept(label)) for label in sorted(alternatives)]
     dfa = builder.finish(entries)
     if accept is not None:
         dfa = boolean.restrict(dfa, accept, limits)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from guided.cli import options
-from guided.cli.tokenizer import load_tokenizer
+from guided.cli.load import load_tokenizer
 
 BATCH = 64
 PATTERNS = {

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from guided.cli import options
+from guided.cli.load import load_model
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -17,6 +19,7 @@ PROMPTS = (
     "The last order of the day, already shipped, as JSON:\n",
 )
 WIDEST = 100  # columns; lines of text are easier to read than on a screen's full width
+LABEL = 7  # columns of the longest label
 MAX_TOKENS = 240
 
 
@@ -28,10 +31,9 @@ def command(
     as_json: options.AsJson = False,
 ) -> None:
     """Write three orders with the built-in model: offline, on a CPU, in seconds."""
-    import guided
     from guided.cli.order import Order
 
-    lm = guided.tiny()
+    lm = load_model(None)
     if as_json:
         made = []
         for number, prompt in enumerate(PROMPTS):
@@ -64,7 +66,7 @@ def introduction(lm: Any) -> RenderableType:
     millions = sum(parameter.numel() for parameter in lm.model.parameters()) / 1e6
     return Text.assemble(
         ("guided demo", "bold"),
-        f"  Three orders for a pydantic type, by the built-in model ({millions:.1f} M parameters, "
+        f": three orders for a pydantic type, by the built-in model ({millions:.1f} M parameters, "
         f"{lm.vocab.size:,} tokens). The model is small and what it writes is invented; "
         "that it fits the type is not luck.\n",
     )
@@ -74,33 +76,43 @@ def show(console: Console, number: int, prompt: str, events: Any) -> None:
     """One text: the prompt, the text as it grows (in place on a terminal), the value, the figures."""
     from rich.live import Live
     from rich.pretty import Pretty
-    from rich.text import Text
 
     console.rule(f"{number} of {len(PROMPTS)}", align="left", style="dim")
-    console.print(Text.assemble(("prompt  ", "cyan"), prompt.strip()))
+    console.print(labelled("prompt", prompt.strip()))
     done = None
-    # Off a terminal Live prints its last state only, so the same code serves a file and a pipe.
-    with Live(growing(""), console=console, refresh_per_second=20) as live:
+    with Live(console=console, refresh_per_second=20) if console.is_terminal else nullcontext() as live:
         for event in events:
-            live.update(growing(event.text, writing=event.done is None))
+            if live is not None:
+                live.update(growing(event.text, writing=event.done is None))
             done = event.done or done
     assert done is not None, "a stream ends with its finished text"
-    console.print(Text("value", "cyan"))
-    console.print(Pretty(done.value, expand_all=False, indent_guides=False))
-    console.print(
-        Text.assemble(
-            ("figures  ", "cyan"),
-            f"{len(done.tokens)} tokens, {done.n_forced} of them forced; {done.tokens_per_second:,.0f} tokens/s; the "
-            f"constraint removed {done.mass_removed:.1%} of the probability\n",
-        )
+    if not console.is_terminal:
+        console.print(growing(done.text, writing=False))
+    console.print(labelled("value", Pretty(done.value, indent_guides=False)))
+    figures = (
+        f"{len(done.tokens)} tokens, {done.n_forced} of them forced; {done.tokens_per_second:,.0f} tokens/s; "
+        f"the constraint removed {done.mass_removed:.1%} of the probability"
     )
+    console.print(labelled("figures", figures))
+    console.print()
 
 
 def growing(text: str, writing: bool = True) -> RenderableType:
     """The text so far, with a cursor while it is written."""
     from rich.text import Text
 
-    return Text.assemble(("text    ", "cyan"), (text, "green"), ("▌" if writing else "", "bold"), overflow="fold")
+    return labelled("text", Text.assemble((text, "green"), ("▌" if writing else "", "bold"), overflow="fold"))
+
+
+def labelled(label: str, content: RenderableType) -> RenderableType:
+    """A label, and beside it something that may take several lines."""
+    from rich.table import Table
+
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(width=LABEL, style="cyan")
+    grid.add_column(overflow="fold")
+    grid.add_row(label, content)
+    return grid
 
 
 def as_dict(done: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from guided.cli import options
+from guided.cli.load import load_model
 
 
 def command(
@@ -35,7 +36,7 @@ def command(
     options.one_stdin(prompt, schema)
     constraint = options.constraint_from(regex, choice, schema, optional=True)
     text = options.text_from(prompt).decode()
-    lm = guided.tiny() if model is None else guided.load(model)
+    lm = load_model(model)
     try:
         outs = guided.generate(
             lm, text, constraint, max_tokens=max_tokens, temperature=temperature, top_p=top_p, seed=seed, n=n

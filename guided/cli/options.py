@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from guided.cli.tokenizer import load_tokenizer
+from guided.cli.load import load_tokenizer
 
 if TYPE_CHECKING:
     from guided.constraints.base import Constraint

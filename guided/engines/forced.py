@@ -3,7 +3,7 @@
 Appending encode(forced) is wrong at both ends.  At the left, the tokens before it are context that changes how it is
 split.  At the right, a token may begin inside the forced text and end beyond it, and then the model, asked, might have
 taken that one; so trailing tokens are dropped back to where no such token is allowed.
-Source: the rule of llguidance's fast-forward notes: with no left context, 97 % of its forced sequences were not canonical.
+Source: the rule of llguidance's fast-forward notes; with no left context, 97 % of its forced runs were not canonical.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CONTEXT_TOKENS = 4  # the notes above found 2 tokens or 7 bytes of left context 
 
 
 class Forcer:
-    """Forced tokens over one vocabulary.
+    """Forced tokens of one constraint over one vocabulary; remembers them by state and left context.
 
     encode : text -> token ids, no special tokens added.      vocab : what the ids mean.
     """
@@ -39,7 +39,8 @@ class Forcer:
             found = self.known[key] = self._tokens(matcher, context)
         if not found or matcher.tokens_to_finish() + 2 * len(found) <= budget:
             return found
-        ahead, taken = matcher.fork(), []
+        ahead = matcher.fork()
+        taken: list[int] = []
         for token in found:
             ahead.advance(token)
             if ahead.tokens_to_finish() > budget - len(taken) - 1:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, overload
+from typing import Any
 
 import numpy as np
 
@@ -23,14 +23,6 @@ NEVER = 2**30  # Matcher.tokens_to_finish() where no number of tokens suffices
 LONG_BATCH = 16  # texts from which on a progress bar is shown
 
 
-@overload
-def generate(
-    lm: Any, prompt: str, constraint: Any = None, *, stream: Literal[False] = False, **options: Any
-) -> Output: ...
-@overload
-def generate(lm: Any, prompt: Any, constraint: Any = None, *, stream: Literal[True], **options: Any) -> Iterator[Event]: ...
-@overload
-def generate(lm: Any, prompt: Any, constraint: Any = None, *, stream: bool = False, **options: Any) -> Any: ...
 def generate(
     lm: Any,
     prompt: Any,
@@ -140,7 +132,7 @@ class Run:
         writers = []
         for number, (prompt, ids, budget) in enumerate(zip(prompts, encoded, budgets, strict=True)):
             for copy in range(n):
-                # Equal prompts are told apart by how often they came before, so a text does not depend on other prompts.
+                # Equal prompts are told apart by how often they came before: no text depends on the other prompts.
                 nth = seen[tuple(ids)] = seen.get(tuple(ids), -1) + 1
                 chance = np.random.default_rng([self.entropy, nth, len(ids), *ids])
                 matcher = None if self.matcher is None else self.matcher.fork()
@@ -208,14 +200,18 @@ class Run:
         budget, room = self.max_tokens, self.lm.max_length
         if room is not None and not self.lm.is_encoder_decoder:
             if len(prompt_ids) >= room:
-                raise ModelError(f"the prompt has {len(prompt_ids):,} tokens, the model's context is {room:,} tokens long")
+                raise ModelError(
+                    f"the prompt has {len(prompt_ids):,} tokens, the model's context is {room:,} tokens long"
+                )
             budget = min(budget, room - len(prompt_ids))
         if self.matcher is not None:
             needed = self.matcher.tokens_to_finish()
             if needed >= NEVER:
                 raise DeadEnd(f"the tokens of this model cannot spell any text of {self.constraint!r}")
             if needed > budget:
-                limit = f"max_tokens={self.max_tokens}" if budget == self.max_tokens else f"a context of {room:,} tokens"
+                limit = (
+                    f"max_tokens={self.max_tokens}" if budget == self.max_tokens else f"a context of {room:,} tokens"
+                )
                 raise ConstraintError(
                     f"even a short text of {self.constraint!r} needs {needed:,} tokens, and {limit} leaves {budget:,}. "
                     f"Pass max_tokens={needed} or more"

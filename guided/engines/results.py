@@ -19,7 +19,7 @@ class Output:
                     max_tokens were written; "stop_string" a stop string appeared.
     is_complete   : the text is a member of the constraint's language (always so unless a stop string cut it).
     logp          : natural log of the probability of `tokens` under the model as it is: no mask, no temperature.
-    logw          : logp less the log of the probability with which `tokens` were drawn; forced tokens, and all tokens of
+    logw          : logp less the log of the probability with which `tokens` were drawn; forced tokens, and all of
                     greedy decoding, were drawn with probability 1.  At temperature 1 without truncation and without
                     forced tokens it is the sum of the logs of the allowed mass: the importance weight of the text
                     under "the model, given the constraint".

@@ -1,4 +1,4 @@
-"""Writer: one text while generate() writes it.  Its matcher, its tokens, what the model has not seen, what was shown."""
+"""Writer: one text while generate() writes it.  Its matcher, its tokens, what the model has not seen."""
 
 from __future__ import annotations
 
@@ -67,7 +67,8 @@ class Writer:
         self.result.logp += logp
         self.result.logw += logp - logq
         self.n_sampled += 1
-        self.removed += 1.0 - min(1.0, math.exp(log_z))
+        if self.matcher is not None:
+            self.removed += 1.0 - min(1.0, math.exp(log_z))
         if token in self.run.lm.vocab.eos_ids:
             self.is_stopped, self.result.finish_reason = True, "eos"
             return

@@ -28,12 +28,14 @@ class Caller(NamedTuple):
     anchor        : the LogitsProcessorList of the outermost call of `generate` that these ids belong to; the list that
                     called if there is no `generate`; None where the processor was called by hand.
     prompt_length : columns of the prompts, where a call of `generate` says so; else None.
+    n_prompts     : prompts of that call, before beams and returned sequences multiply the rows; else None.
     is_foreign    : the ids are those of a draft model with another tokenizer, so they mean nothing here.
     """
 
     anchor: Any
-    prompt_length: int | None
-    is_foreign: bool
+    prompt_length: int | None = None
+    n_prompts: int | None = None
+    is_foreign: bool = False
 
 
 def calling_list(frame: FrameType | None) -> Any:
@@ -54,14 +56,12 @@ def find_caller(frame: FrameType | None) -> Caller:
             nearest = frame.f_locals.get("self")
         elif frame.f_code is GENERATE and (found is None or is_draft):
             here = frame.f_locals
-            length = here.get("input_ids_length")
+            length, n_prompts = here.get("input_ids_length"), here.get("batch_size")
             is_draft = bool(getattr(here.get("generation_config"), "is_assistant", False))
-            found = Caller(
-                here.get("prepared_logits_processor", nearest), length if isinstance(length, int) else None, is_foreign
-            )
+            found = Caller(here.get("prepared_logits_processor", nearest), length, n_prompts, is_foreign)
             if not is_draft:
                 return found
         elif is_draft and not is_foreign:
             is_foreign = isinstance(frame.f_locals.get("self"), AssistedCandidateGeneratorDifferentTokenizers)
         frame = frame.f_back
-    return found or Caller(nearest, None, False)
+    return found or Caller(nearest)

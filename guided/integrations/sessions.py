@@ -58,11 +58,14 @@ class Session:
                     that row r of B belongs to indexes[r * n // B], as transformers expands rows for beams and
                     num_return_sequences.
     prompt_length : columns of `input_ids` that belong to the prompts, left padding included.
+    n_prompts     : how many prompts to tell apart, where records are kept: a record belongs to a prompt and a history.
     keeps_ids     : copy the ids, for callers that may write into the same tensor again.
     """
 
-    def __init__(self, indexes: Sequence[Any], prompt_length: int, keeps_ids: bool = False) -> None:
-        self.roots = [Node(index, FREE if index is None else index.start) for index in indexes]
+    def __init__(self, indexes: Sequence[Any], prompt_length: int, n_prompts: int = 1, keeps_ids: bool = False) -> None:
+        n_roots = max(n_prompts, len(indexes)) if n_prompts % len(indexes) == 0 else len(indexes)
+        by_root = [indexes[number * len(indexes) // n_roots] for number in range(n_roots)]
+        self.roots = [Node(index, FREE if index is None else index.start) for index in by_root]
         self.prompt_length, self.keeps_ids = prompt_length, keeps_ids
         self.longest = prompt_length
         self.ids: torch.Tensor | None = None
@@ -99,15 +102,19 @@ class Session:
         n_rows = len(input_ids)
         if n_rows % len(self.roots):
             raise ValueError(
-                f"{len(self.roots)} constraints cannot be divided among {n_rows} rows: give one per prompt, or one for all"
+                f"{len(self.roots)} constraints cannot be divided among {n_rows} rows: give one, or one per prompt"
             )
         found = []
         for row, tokens in enumerate(input_ids[:, self.prompt_length :].tolist()):
-            node = self.roots[row * len(self.roots) // n_rows]
+            node = self.root(row, n_rows)
             for token in tokens:
                 node = node.after(token)
             found.append(node)
         return found
+
+    def root(self, row: int, n_rows: int) -> Node:
+        """The empty history of a row of n_rows."""
+        return self.roots[row * len(self.roots) // n_rows]
 
     def may_continue(self, input_ids: torch.Tensor) -> bool:
         """Whether these rows may be the next step of this session: the same prompts, and at most one token more than

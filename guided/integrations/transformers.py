@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from transformers import LogitsProcessor
 
+from guided.constraints.coerce import as_constraint
 from guided.errors import DeadEnd, ModelError
 from guided.index import index_for
 from guided.integrations.callers import calling_list, find_caller
@@ -131,18 +132,22 @@ class ConstraintLogitsProcessor(LogitsProcessor):
         for number, node in enumerate(nodes):
             if node.state >= 0:
                 node.index.mask_into(node.state, rows[number])
-            elif node.state == FREE:
+            elif node.state == FREE or not self.vocab.eos_ids:
                 free.append(number)
             else:
                 # After the end, and after what the constraint could not have written (a rejected draft, a beam with
-                # score -inf): only EOS, which no reader of the text sees and which no sampler chokes on.
+                # score -inf): only EOS, which no reader of the text sees.
                 rows[number][:] = self._at_end
         masked = apply_mask(scores.clone(memory_format=torch.contiguous_format), masks)
         if free:
             masked[free] = scores[free]
         for number, top in enumerate(masked.amax(-1).tolist()):
-            if not math.isfinite(top) and nodes[number].state >= 0:
+            if math.isfinite(top) or nodes[number].state == FREE:
+                continue
+            if nodes[number].state >= 0:
                 self._repair(session, number, scores[number], masked[number], rows[number])
+            else:  # min_new_tokens forbids EOS even to rows that have ended; samplers need one finite score
+                masked[number, sorted(self.vocab.eos_ids)] = LAST_RESORT
         if self._reports:
             self._record(nodes, scores, masked)
             self._last = session
@@ -167,7 +172,8 @@ class ConstraintLogitsProcessor(LogitsProcessor):
         if known is not None and known[0]() is caller.anchor:
             session = known[1]
         else:
-            session = Session(self._indexes, caller.prompt_length if self.prompt_length is None else self.prompt_length)
+            length = caller.prompt_length if self.prompt_length is None else self.prompt_length
+            session = Session(self._indexes, length, caller.n_prompts or 1 if self._reports else 1)
             self._remember(caller.anchor, session)
         if calling is not None and calling is not caller.anchor:
             self._remember(calling, session)
@@ -186,11 +192,9 @@ class ConstraintLogitsProcessor(LogitsProcessor):
     def _session_by_hand(self, input_ids: torch.Tensor) -> Session:
         """No call of `generate` is under way: the session is the last one of this thread if the ids may continue it."""
         session: Session | None = getattr(self._by_hand, "session", None)
-        if self.prompt_length is not None:
-            if session is None or session.longest > input_ids.shape[1] or not session.may_continue(input_ids):
-                session = Session(self._indexes, self.prompt_length, keeps_ids=True)
-        elif session is None or not session.may_continue(input_ids):
-            session = Session(self._indexes, input_ids.shape[1], keeps_ids=True)
+        if session is None or not session.may_continue(input_ids):
+            length = input_ids.shape[1] if self.prompt_length is None else self.prompt_length
+            session = Session(self._indexes, length, len(input_ids) if self._reports else 1, keeps_ids=True)
         self._by_hand.session = session
         return session
 
@@ -211,23 +215,22 @@ class ConstraintLogitsProcessor(LogitsProcessor):
             texts = [token for token in range(n_columns, self.vocab.size) if self.vocab.tokens[token]]
             if texts:
                 raise ModelError(
-                    f"the scores have {n_columns:,} columns, but token {texts[-1]} {self.vocab.tokens[texts[-1]]!r} is in "
-                    "the vocabulary: this tokenizer does not belong to this model"
+                    f"the scores have {n_columns:,} columns, but token {texts[-1]} {self.vocab.tokens[texts[-1]]!r} is "
+                    "in the vocabulary: this tokenizer does not belong to this model"
                 )
         self._n_columns = n_columns
 
-    def _repair(
-        self, session: Session, row: int, scores: torch.Tensor, masked: torch.Tensor, mask: np.ndarray
-    ) -> None:
+    def _repair(self, session: Session, row: int, scores: torch.Tensor, masked: torch.Tensor, mask: np.ndarray) -> None:
         """A row whose allowed scores hold no finite maximum: say why, or let the constraint win.  Writes `masked`."""
         assert session.ids is not None
         written = session.ids[row, session.prompt_length :].tolist()
-        where = f"row {row}, step {len(written)} (after {self.vocab.bytes_of(t for t in written if t < self.vocab.size)[-40:]!r})"
+        text = self.vocab.bytes_of(token for token in written if token < self.vocab.size)
+        where = f"row {row}, step {len(written)} (after {text[-40:]!r})"
         allowed = unpack(mask[None], len(scores), scores.device)[0]
         if not allowed.any():
             raise DeadEnd(
                 f"{where}: no token may follow. The language cannot go on, or these tokens cannot spell it",
-                self.vocab.bytes_of(written),
+                text,
             )
         finite = torch.isfinite(scores)
         if torch.isnan(scores).any() or torch.isposinf(scores).any() or not finite.any():
@@ -241,8 +244,8 @@ class ConstraintLogitsProcessor(LogitsProcessor):
         if not session.warned:
             session.warned = True
             warnings.warn(
-                f"{where}: another logits processor (min_new_tokens, bad_words_ids, no_repeat_ngram_size, ...) has ruled "
-                "out every token that the constraint allows. The constraint wins; these tokens are now equally likely",
+                f"{where}: another logits processor (min_new_tokens, bad_words_ids, no_repeat_ngram_size, ...) has "
+                "ruled out every token that the constraint allows. The constraint wins; these tokens are now equally likely",
                 stacklevel=4,
             )
 
@@ -273,7 +276,7 @@ class ConstraintLogitsProcessor(LogitsProcessor):
         rows = sequences.tolist() if isinstance(sequences, torch.Tensor) else [list(row) for row in sequences]
         steps = []
         for row, ids in enumerate(rows):
-            node: Node | None = session.roots[row * len(session.roots) // len(rows)]
+            node: Node | None = session.root(row, len(rows))
             for position, chosen in enumerate([*ids[session.prompt_length :], None]):
                 if node is None or node.record is None:
                     break
@@ -284,4 +287,7 @@ class ConstraintLogitsProcessor(LogitsProcessor):
 
 def _index(constraint: Any, vocab: Any) -> Any:
     """The index of a constraint over a vocabulary; None stays None, an Index is taken as it is."""
-    return constraint if constraint is None or hasattr(constraint, "mask_into") else index_for(constraint, vocab)
+    if hasattr(constraint, "mask_into"):
+        return constraint
+    known = as_constraint(constraint)
+    return None if known is None else index_for(known, vocab)

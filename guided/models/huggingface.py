@@ -14,8 +14,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoConfig, AutoTokenizer, GenerationConfig
-from transformers import LogitsProcessor, LogitsProcessorList
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+)
 
 from guided.errors import ModelError
 from guided.models.kv import KVSession
@@ -66,8 +73,8 @@ class HuggingFaceModel:
         self.n_columns = int(model.config.get_text_config().vocab_size if weight is None else weight.shape[0])
         if len(tokenizer) > self.n_columns:
             raise ModelError(
-                f"the tokenizer has {len(tokenizer):,} tokens, the logits have {self.n_columns:,} columns: this tokenizer "
-                "does not belong to this model (or tokens were added without model.resize_token_embeddings)"
+                f"the tokenizer has {len(tokenizer):,} tokens, the logits have {self.n_columns:,} columns: this "
+                "tokenizer does not belong to this model (or tokens were added without model.resize_token_embeddings)"
             )
         self.vocab = vocabulary_of(tokenizer, size=self.n_columns, eos_token_id=self._eos_ids())
         parameters = inspect.signature(model.forward).parameters
@@ -159,13 +166,19 @@ class HuggingFaceModel:
         return int(found) if found else None
 
     def sampler(self, *, temperature: float = 1.0, **options: float | None) -> Sampler:
-        """Draws tokens as `generate` of transformers would with these options; None leaves one out, temperature 0 is
-        greedy.  Raises ValueError for values that transformers refuses."""
+        """Draws tokens as `generate` of transformers would with these options.
+
+        temperature : 0 is greedy.      options : as in `warpers`; None leaves one out.
+        Raises ValueError for values out of range, by our check or by transformers' own.
+        """
         if temperature < 0 or not math.isfinite(temperature):
             raise ValueError(f"temperature must be 0 or a positive number, got {temperature}")
         given = {name: value for name, value in options.items() if value is not None}
+        for name in ("top_p", "min_p", "typical_p"):
+            if not 0 <= given.get(name, 1) <= 1:  # transformers takes more than 1 for "off"
+                raise ValueError(f"{name} is a probability, got {given[name]}")
         if temperature not in (0, 1):
-            given["temperature"] = temperature
+            given["temperature"] = float(temperature)
         before, after = self.warpers(given) if given else ([], [])
         return Sampler(before, after, is_greedy=temperature == 0)
 
@@ -176,7 +189,7 @@ class HuggingFaceModel:
         Returns (before the constraint, after it).  Raises ValueError for values that transformers refuses.
         """
 
-        class Constraint(LogitsProcessor):  # type: ignore[misc]
+        class Constraint(LogitsProcessor):
             pass
 
         place = Constraint()

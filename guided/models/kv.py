@@ -21,8 +21,8 @@ class KVSession:
     """A batch of texts in the making.
 
     logits : float32[R, V] after the last token of every row, on the model's device.
-    Row p * copies + c is copy c of prompt p.  For an encoder-decoder model the prompts are the encoder's, and every text
-    starts from the decoder's start token.
+    Row p * copies + c is copy c of prompt p.  For an encoder-decoder model the prompts are the encoder's, and
+    every text starts from the decoder's start token.
     """
 
     @torch.no_grad()
@@ -42,11 +42,12 @@ class KVSession:
             self.extra = {"encoder_outputs": encoded, "attention_mask": real.long()}
             ids = torch.full((len(prompts), 1), start, device=self.device)
             real = torch.ones_like(ids, dtype=torch.bool)
-        self.cache: Any = None
+        self.cache: Any = None  # made by the model in its first pass
         self.real = real[:, :0]  # bool[R, slots]: slots of the cache that hold a token
         self.logits = self._forward(ids, real, 1)[:, -1]
         if copies > 1:
-            self.cache.batch_repeat_interleave(copies)
+            cache: Any = self.cache
+            cache.batch_repeat_interleave(copies)
             self.logits = self.logits.repeat_interleave(copies, 0)
             self.real = self.real.repeat_interleave(copies, 0)
             if self.extra:

@@ -87,9 +87,13 @@ class Sampler:
         row = int((~torch.isfinite(log_z)).nonzero()[0])
         if not masks[row].any():
             raise DeadEnd(f"row {row}: no token may follow. The language cannot go on, or these tokens cannot spell it")
-        if bool(torch.isfinite(logits[row]).any()) and not bool(torch.isnan(logits[row]).any() | torch.isposinf(logits[row]).any()):
+        if bool(torch.isfinite(logits[row]).any()) and not bool(
+            torch.isnan(logits[row]).any() | torch.isposinf(logits[row]).any()
+        ):
             raise ModelError(f"row {row}: the model gives every token that is allowed here the probability 0")
-        raise ModelError(f"row {row}: the logits are NaN, inf or all -inf, not a distribution. Check the model's weights and dtype")
+        raise ModelError(
+            f"row {row}: the logits are NaN, inf or all -inf, not a distribution. Check the model's weights and dtype"
+        )
 
 
 def inverse_cdf(scores: torch.Tensor, uniforms: Sequence[float]) -> tuple[torch.Tensor, torch.Tensor]:

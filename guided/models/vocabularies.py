@@ -8,7 +8,9 @@ from typing import Any
 from guided.vocab import Vocabulary
 
 
-def vocabulary_of(source: Any, *, size: int | None = None, eos_token_id: int | Sequence[int] | None = None) -> Vocabulary:
+def vocabulary_of(
+    source: Any, *, size: int | None = None, eos_token_id: int | Sequence[int] | None = None
+) -> Vocabulary:
     """The vocabulary of `source`.
 
     source       : a Hugging Face tokenizer, a Vocabulary, or an object whose `.vocab` is one.

@@ -68,7 +68,7 @@ class Store:
         tokenizer = self.tokenizer
         named = [getattr(tokenizer, "eos_token_id", None), list(getattr(tokenizer, "all_special_ids", ()))]
         facts: list[Any] = [self.added_tokens, type(tokenizer).__qualname__, named]
-        if getattr(tokenizer, "backend_tokenizer", tokenizer) is not tokenizer or not hasattr(tokenizer, "__len__"):
+        if hasattr(tokenizer, "backend_tokenizer") or not hasattr(tokenizer, "convert_ids_to_tokens"):
             backend = backend_of(tokenizer)
             n_ids = backend.get_vocab_size(with_added_tokens=True)
             added = backend.get_added_tokens_decoder().items()

@@ -16,9 +16,10 @@ class Fidelity:
     """What a vocabulary's bytes do not say.  The default is a tokenizer that is exact.
 
     notes : one sentence each on what is not exact.
-    is_reversible : whether the bytes of `encode(text)` give `text` back, the space before it aside, for any text
-        without "▁", which SentencePiece cannot tell from a space.
-    adds_first_space : `encode` puts a space before a text that has none (SentencePiece's dummy prefix).
+    is_reversible : whether the bytes of `encode(text)` give `text` back, the space before it aside, for any text in
+        which no special or added token is spelled out, nor "▁", which SentencePiece cannot tell from a space.
+    adds_first_space : the bytes of `encode(text)` start with a space, whether the text does or not (SentencePiece's
+        dummy prefix; pieces that start a word in WordPiece).
     drops_first_space : `decode` drops a space that starts a text.  The vocabulary keeps it: the text that is
         generated continues a prompt, where the space is real.
     drops_last_space : the same at the end of a text (BPE with a suffix such as "</w>").
@@ -79,9 +80,10 @@ def losses(
             if not content or spell(content) != pattern.get("String", "").encode("utf-8"):
                 found.append(f"encoding replaces {pattern} by {content!r}")
         elif part.get("behavior") == "Removed":
-            found.append(f"encoding drops what matches {part.get('pattern', 'a separator')}")
+            verb = "does not match" if part.get("invert") else "matches"
+            found.append(f"encoding drops what {verb} {part.get('pattern', 'a separator')}")
         elif kind not in KEEPS_TEXT:
-            found.append(f"encoding has a step {kind!r} that this version does not know")
+            found.append(f"encoding has a step that guided does not know: {kind}")
     return list(dict.fromkeys(found))
 
 

@@ -12,14 +12,15 @@ import json
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from guided._fast import Trie
 from guided.errors import VocabularyError
 from guided.vocab.detokenize import WAY_OUT, read_decoder
 from guided.vocab.fidelity import Fidelity, adds_first_space, losses
+from guided.vocab.sentencepiece import SentencePieceBackend
 
-AddedTokens = Literal["never", "text"]
+AddedTokens = Literal["never", "spaces", "text"]
 CHUNK = 8_192  # ids read at a time: their strings are at most 1 MB, and are gone before the next ones come
 CHECKED = 64  # ids whose bytes are compared with what the tokenizer itself decodes; 2 ms
 ANCHORS = (b" a", b"a", b"a ", b" e", b"e", b"e ", b" 1", b"1", b"1 ")  # texts around a token that is checked
@@ -51,14 +52,14 @@ def backend_of(tokenizer: Any) -> Any:
     kind = type(tokenizer).__name__
     if not hasattr(tokenizer, "convert_ids_to_tokens"):
         raise VocabularyError(f"a Hugging Face tokenizer is needed, not {kind}. {WAY_OUT}")
+    if hasattr(tokenizer, "sp_model"):
+        return SentencePieceBackend(tokenizer)
     from transformers.convert_slow_tokenizer import convert_slow_tokenizer  # the object comes from transformers
 
     try:
         return convert_slow_tokenizer(tokenizer)
     except Exception as error:
-        raise VocabularyError(
-            f"{kind} is a slow tokenizer that transformers cannot convert to a fast one ({error}). {WAY_OUT}"
-        ) from error
+        raise VocabularyError(f"{kind} has no fast form that transformers could give. {WAY_OUT}") from error
 
 
 def part_json(backend: Any, name: str) -> dict[str, Any] | None:
@@ -76,41 +77,43 @@ def part_json(backend: Any, name: str) -> dict[str, Any] | None:
 def read_tokenizer(tokenizer: Any, added_tokens: AddedTokens = "never") -> Reading:
     """Every token's bytes, from the tokenizer's own parts.
 
-    added_tokens : "never" gives added tokens no text, as special ones; "text" lets those that are not special stand
-        for their content.
+    added_tokens : which added tokens that are not special stand for their content: none, those that are white space
+        only, or all.
     Raises VocabularyError for what is no tokenizer, a decoder that is not known, or one that `decode` contradicts.
     Cost for 128,000 ids: 0.1 s, nearly all of it the library's id_to_token.
     """
-    if added_tokens not in ("never", "text"):
-        raise VocabularyError(f'added_tokens must be "never" or "text", not {added_tokens!r}')
+    if added_tokens not in get_args(AddedTokens):
+        raise VocabularyError(f"added_tokens must be one of {get_args(AddedTokens)}, not {added_tokens!r}")
     backend = backend_of(tokenizer)
     speller = read_decoder(part_json(backend, "decoder"))
     added = backend.get_added_tokens_decoder()
     special = special_ids_of(tokenizer, backend, added)
-    plain = frozenset(added) - special
-    silent = special | (plain if added_tokens == "never" else frozenset())
+    silent = {token for token in added if token not in special and added_tokens != "text"}
+    if added_tokens == "spaces":
+        silent = {token for token in silent if not speller.spell(added[token].content).isspace()}
+    mute = special | silent
     n_ids = n_strings = backend.get_vocab_size(with_added_tokens=True)
     blob, lengths = bytearray(), array("i")
     for first, found in id_strings(backend, n_strings):
         n_ids = max(n_ids, first + len(found))
-        strings = ["" if token in silent or not string else string for token, string in enumerate(found, first)]
+        strings = ["" if string is None or token in mute else string for token, string in enumerate(found, first)]
         piece, counts = speller.spell_all(strings)
         blob += piece
         lengths.extend([0] * (first - len(lengths)))  # ids without a string at the end of the chunk before
         lengths.extend(counts)
     lengths.extend([0] * (n_ids - len(lengths)))
     notes = [*speller.notes]
-    if plain and added_tokens == "never":
+    if silent:
         notes.append(
-            f"{len(plain):,} added tokens that are not special, such as {added[min(plain)].content!r}, never match "
-            'text; pass added_tokens="text" if they should'
+            f"{len(silent):,} added tokens that are not special, such as {added[min(silent)].content!r}, never match "
+            'text; pass added_tokens="text", or "spaces", if they should'
         )
     normalizer, pre_tokenizer = part_json(backend, "normalizer"), part_json(backend, "pre_tokenizer")
     lost = losses(normalizer, pre_tokenizer, speller.spell)
     fidelity = Fidelity(
         (*notes, *lost),
         not lost,
-        adds_first_space(normalizer, pre_tokenizer),
+        speller.adds_first_space or adds_first_space(normalizer, pre_tokenizer),
         speller.drops_first_space,
         speller.drops_last_space,
     )
@@ -161,9 +164,10 @@ def check_decoding(tokenizer: Any, trie: Trie, reading: Reading) -> None:
 
     Raises VocabularyError where they differ: then its `decode` does something that its decoder does not say.
     """
-    decode = tokenizer.decode if hasattr(tokenizer, "backend_tokenizer") else backend_of(tokenizer).decode
+    is_wrapped = hasattr(tokenizer, "backend_tokenizer")
+    decode = tokenizer.decode if is_wrapped else backend_of(tokenizer).decode
     options = {"skip_special_tokens": False}
-    if hasattr(tokenizer, "clean_up_tokenization_spaces"):
+    if is_wrapped:  # tidying punctuation is an option of each call to decode, off by default
         options["clean_up_tokenization_spaces"] = False
     anchor = next((ids[0] for text in ANCHORS if (ids := trie.ids_of(text))), None)
     if anchor is None:

@@ -69,7 +69,8 @@ class Vocabulary:
         size : ids of the model, that is its logits (`model.config.vocab_size`); default the tokenizer's ids.
         eos_ids : what ends a text, for a generation config that names several; default the tokenizer's own EOS.
         added_tokens : tokens added to a tokenizer are matched before its model runs.  "never": they match no text,
-            as special ones; "text": those that are not special (Gemma's "\\n\\n", added words) stand for their content.
+            as special ones; "spaces": those that are white space only stand for it (Gemma's "\\n", Phi's runs of
+            spaces, which these models write all the time); "text": all that are not special stand for their content.
         cache : the result is always kept with the tokenizer object, until its tokens change.  True keeps it on disk
             too, in `$XDG_CACHE_HOME/guided` (`~/.cache/guided`); a path keeps it there.  False keeps nothing.
 
@@ -109,7 +110,7 @@ class Vocabulary:
         vocab._assign(trie, eos, frozenset(t for t in reading.special_ids if t < whole), reading.fidelity)
         missing = UTF8_BYTES.intersection(vocab.missing_bytes)
         if missing:
-            note = f"{len(missing)} of the {len(UTF8_BYTES)} bytes of UTF-8 have no token: some texts cannot be written"
+            note = f"{len(missing)} of the {len(UTF8_BYTES)} bytes of UTF-8 are no token: some texts cannot be written"
             vocab.fidelity = replace(vocab.fidelity, notes=(*vocab.notes, note), is_reversible=False)
         return vocab
 

@@ -11,6 +11,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
+tokenizers = pytest.importorskip("tokenizers")
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples"))
 
@@ -56,8 +57,7 @@ def test_special_tokens(tokenizer: Any, model: Any) -> None:
 
 
 def test_every_byte_is_a_token(tokenizer: Any) -> None:
-    alphabet = transformers.models.gpt2.tokenization_gpt2.bytes_to_unicode().values()
-    assert set(alphabet) <= set(tokenizer.get_vocab())
+    assert set(tokenizers.pre_tokenizers.ByteLevel.alphabet()) <= set(tokenizer.get_vocab())
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -1,6 +1,8 @@
 """Vocabularies made by hand: what is kept, what never matches text, and what is refused."""
 
 import copy
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -88,3 +90,10 @@ def test_copies_are_equal_and_independent():
     twin = copy.deepcopy(vocab)
     assert (twin.tokens, twin.fingerprint, twin.size) == (vocab.tokens, vocab.fingerprint, 3)
     assert twin.trie is not vocab.trie
+
+
+def test_importing_vocabularies_brings_no_model_library():
+    names = "torch", "transformers", "tokenizers"
+    code = f"import sys, guided.vocab; print([name for name in {names} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
