@@ -14,7 +14,11 @@ _HOMES = {
     "guided.constraints.json_schema": ["json_schema"],
     "guided.constraints.regex": ["regex"],
     "guided.constraints.coerce": ["explain"],
+    "guided.constraints.predicate": ["predicate"],
+    "guided.engines.potentials": ["Potential"],
     "guided.engines.results": ["Event", "Output"],
+    "guided.engines.samplers": ["StepSampler", "sample_token"],
+    "guided.engines.smc": ["smc"],
     "guided.errors": [
         "ConstraintError",
         "DeadEnd",

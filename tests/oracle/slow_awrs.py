@@ -1,4 +1,4 @@
-"""Slow twin of the compiled samplers: the estimators as they are written on paper, over rational numbers, all ways they can go.
+"""Slow twin of the compiled samplers: the estimators as on paper, over rational numbers, in all ways they can go.
 
 A step draws tokens without replacement until it has seen enough.  `ways` follows every sequence of draws and gives its
 probability, what comes out, and uniform numbers that make the compiled sampler take the same way.
