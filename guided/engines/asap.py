@@ -45,13 +45,13 @@ class Place:
     after: dict[int, Place] = field(default_factory=dict)
     shut: set[int] = field(default_factory=set)
 
-    def urn(self) -> Urn:
+    def urn(self, all_known: bool = True) -> Urn:
         """Tokens by p c."""
         weights = self.logp.copy()
         for token, place in self.after.items():
             weights[token] += place.log_c
         weights[list(self.shut)] = -np.inf
-        return Urn(weights, self.allowed, None, False, False)
+        return Urn(weights, self.allowed, None, all_known, False)
 
     def learn(self) -> None:
         """c anew, from what follows."""
@@ -99,19 +99,13 @@ class Learned:
             if here.log_c == -math.inf:
                 one.logw = -math.inf
                 break
-            urn = here.urn()
-            step = Rejection(urn, stream)
-            if not self.asker.tests:
-                step.run(lambda _: True)  # the mask has said it; one question counts all the rest
-                step_logw = here.log_c
-            else:
-                state, raw = here.state, here.raw
-                step.run(lambda token, state=state, raw=raw: self.asker.ask([(state, raw, token)])[0])
-                step_logw = step.logw
+            step = Rejection(here.urn(not self.asker.tests), stream)
+            while step.asking >= 0:
+                step.answer(self.asker.ask([(here.state, here.raw, step.asking)])[0])
             here.shut.update(step.rejected)
             token = step.token
             # Weight under p c; divided by the c of what was drawn it is the weight under p.
-            one.logw += step_logw - before
+            one.logw += step.logw - before
             if exact and one.logw > -math.inf:
                 one.logw = 0.0 if math.log(stream.uniform()) < one.logw else -math.inf
             spelled = None if token < 0 else self.asker.vocab.tokens[token]
@@ -167,25 +161,25 @@ def asap(
     key, chance = (tuple(prompt_ids), max_tokens), Stream(seed)
     trace = Trace(f"{constraint!r}, adaptive")
     kept: list[Particle] = []
-    bounds, n_rows, n_asked = [], 0, 0
+    bound, n_rows, n_asked = 0.0, 0, 0
     for number in range(max_tries if exact else n):
         known = store.get(key)
         if known is None or fresh or known.n_bytes > MAX_BYTES:
             known, fresh = Learned(lm, prompt_ids, constraint, max_tokens), False
             store[key] = known
             n_rows += 1
-        bounds.append(known.root.log_c)
+        bound = known.root.log_c
         before = known.tree.n_rows, known.asker.n_asked
         one, moves = known.sample(chance.stream(number), exact)
         n_rows, n_asked = n_rows + known.tree.n_rows - before[0], n_asked + known.asker.n_asked - before[1]
         if not exact:
-            one.logw += bounds[-1]
+            one.logw += bound
         trace.steps.extend(Step((move,), 1.0, None, 1) for move in moves)
         if not exact or one.logw > -math.inf:
             one.parse = constraint.parse
             kept.append(one)
         if exact and len(kept) == n:
             break
-    log_z = known.root.log_c if exact else log_sum([one.logw for one in kept]) - math.log(n)
+    log_z = store[key].root.log_c if exact else log_sum([one.logw for one in kept]) - math.log(n)
     trace.texts, trace.logw, trace.log_z = [one.text for one in kept], [one.logw for one in kept], log_z
     return Posterior(kept, log_z, trace, n_rows, n_asked)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from guided._fast import Urn, known_tokens
-from guided.engines.samplers import as_row, urn_over
+from guided.engines.samplers import as_row, bit, urn_over
 from guided.errors import DeadEnd
 from guided.index import index_for
 
@@ -55,6 +55,8 @@ class Asker:
     def urn(self, row: Any, state: int, form: str) -> Urn:
         """What may be drawn after a text, with all that is known for nothing."""
         allowed, known = self.any_words, None
+        if form == "plain":
+            return urn_over(row)
         if self.index is not None:
             allowed = np.empty(self.n_words, np.uint32)
             if form in ("auto", "mask"):
@@ -90,7 +92,10 @@ class Asker:
     def ask(self, questions: Sequence[Question]) -> list[bool]:
         """Whether each token may follow its text; EOS: whether the text is a member."""
         self.n_asked += len(questions)
-        answers = [self.index is None or self.index.after(state, token) != DEAD for state, _, token in questions]
+        answers = [
+            bit(self.any_words, token, True) if self.index is None else self.index.after(state, token) != DEAD
+            for state, _, token in questions
+        ]
         for test in self.tests:
             for is_eos in (False, True):
                 asked = [

@@ -90,7 +90,8 @@ class Walk:
                     if not text.startswith(written):
                         continue
                     if text == written:
-                        found[text].append(total + self.ended(logp))  # only if end: else it was counted on the way
+                        if self.end:  # else it was counted when it was reached
+                            found[text].append(total + self.ended(logp))
                         continue
                     for token, spelled in self.next_tokens(text[len(written) :]):
                         reached, now = written + spelled, total + float(logp[token])
@@ -105,7 +106,8 @@ class Walk:
 
     def next_tokens(self, rest: bytes) -> list[tuple[int, bytes]]:
         """Tokens that spell a beginning of `rest`; if the text need not end, those that go beyond it too."""
-        trie, node, found = self.vocab.trie, 0, []
+        trie, node = self.vocab.trie, 0
+        found: list[tuple[int, bytes]] = []
         for length in range(1, len(rest) + 1):
             node = trie.child(node, rest[length - 1])
             if node < 0:

@@ -19,7 +19,7 @@ from guided._fast import Rejection, Stream, Urn
 WITH_REPLACEMENT_ABOVE = 2 / 3
 HEAD = 64  # tokens that are fetched from a GPU first
 
-FORMS = ("auto", "awrs", "mask", "recursive", "two-loop", "geometric")
+FORMS = ("auto", "awrs", "mask", "recursive", "two-loop", "geometric", "plain")
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class StepSampler:
 
     form        : "auto" takes masks where the language has them and asks where there are none; "awrs" never makes a
                   mask, but uses one that is there; "mask" asks about every token if need be; others name an estimator.
+                  "plain" draws once and asks once, whatever is known.
                   "auto" and "awrs" choose: "geometric" where one token has two thirds of the mass, else "recursive".
     depth       : recursive: accepted tokens counted one by one before one more stands for the rest.  More questions,
                   less variance; infinitely many give the mask's weight.
@@ -60,7 +61,7 @@ class StepSampler:
     def __post_init__(self) -> None:
         if self.form not in FORMS:
             raise ValueError(f"sampler must be one of {', '.join(FORMS)}, not {self.form!r}")
-        Rejection(Urn(np.zeros(1)), Stream(0), self._estimator(1.0), self.depth, self.max_rejects, self.max_accepts)
+        self.begin(Urn(np.zeros(1)), Stream(0))  # its errors name what is out of range
 
     def _estimator(self, largest: float) -> str:
         if self.form in ("recursive", "two-loop", "geometric"):
@@ -71,6 +72,8 @@ class StepSampler:
 
     def begin(self, urn: Urn, stream: Stream) -> tuple[Rejection, str]:
         """A step over this urn, which is used up, and the name of its estimator."""
+        if self.form == "plain":
+            return Rejection(urn, stream, "recursive", 1, 1), "plain"
         if urn.is_known_whole:
             return Rejection(urn, stream), "mask"
         estimator = self._estimator(urn.largest)

@@ -21,7 +21,7 @@ from guided.engines.contexts import tree_of
 from guided.engines.posterior import Particle, Posterior
 from guided.engines.potentials import Potential
 from guided.engines.resampling import SCHEMES, effective_size, log_sum, resample
-from guided.engines.samplers import StepSampler
+from guided.engines.samplers import StepSampler, urn_over
 from guided.engines.trace import Move, Step, Trace
 
 RESAMPLING_STREAM = 2**64 - 1  # streams 0, 1, 2, ... belong to the particles
@@ -90,6 +90,7 @@ class Run:
         max_tokens: int,
         end: str,
         seed: int | None,
+        first_stream: int = 0,
     ) -> None:
         self.plan = sampler if isinstance(sampler, StepSampler) else StepSampler(sampler)
         self.potentials = [Potential.of(given) for given in potentials]
@@ -100,7 +101,7 @@ class Run:
         self.max_tokens, self.end = max_tokens, end
         self.tree = tree_of(lm, lm.encode(prompt))
         chance = Stream(seed)
-        self.streams = [chance.stream(number) for number in range(n_particles)]
+        self.streams = [chance.stream(first_stream + number) for number in range(n_particles)]
         self.chance = chance.stream(RESAMPLING_STREAM)
         self.particles = [Particle(self.asker.start) for _ in range(n_particles)]
         self.trace = Trace(f"{constraint!r}, {n_particles} particles")
@@ -124,7 +125,7 @@ class Run:
             one = self.particles[number]
             one.logw, one.twist = one.logw - one.twist, 0.0
         if self.n_tokens == self.max_tokens:
-            moves = {number: self._end_now(self.particles[number]) for number in alive}
+            moves = {number: self._end_now(self.particles[number], self.streams[number]) for number in alive}
         else:
             moves = self._draw(alive)
         self.n_tokens += 1
@@ -184,11 +185,13 @@ class Run:
             )
         return moves
 
-    def _end_now(self, one: Particle) -> Move:
+    def _end_now(self, one: Particle, stream: Stream) -> Move:
         """At max_tokens: the text ends, with the probability that the model ends it, or the particle dies."""
-        row = self.asker.urn(self.tree.row(one.node), one.state, "awrs")
+        row = urn_over(self.tree.row(one.node))
         logp, best = max((row.logp(token), token) for token in self.asker.eos_ids)
         total = log_sum([row.logp(token) for token in self.asker.eos_ids])
+        if self.plan.form == "plain":  # a token is drawn, and it is EOS or not
+            total = 0.0 if math.log(stream.uniform()) < total else -math.inf
         one.logw += total if self.asker.may_end(one.state, one.raw) else -math.inf
         if one.logw > -math.inf:
             one.logp += logp

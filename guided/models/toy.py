@@ -37,11 +37,10 @@ class TableModel:
             return list(prompt)
         rest, ids = prompt.encode(), []
         while rest:
-            length, _ = self.vocab.trie.longest_prefix(rest)
-            found = self.vocab.trie.ids_of(rest[:length])
-            if not found:
+            token, length = self.vocab.trie.longest_prefix(rest)
+            if not length:
                 raise ModelError(f"no token begins {rest[:20]!r}")
-            ids.append(found[0])
+            ids.append(token)
             rest = rest[length:]
         return ids
 

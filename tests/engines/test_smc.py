@@ -188,7 +188,7 @@ def test_predicates_and_potentials_need_functions():
     for make in (guided.predicate, guided.Potential, lambda: guided.predicate(prefix=3)):
         with pytest.raises(guided.ConstraintError, match="needs a function"):
             make()
-    with pytest.raises(TypeError, match="constraint must be"):
+    with pytest.raises(guided.ConstraintError, match="no JSON Schema for 3"):
         guided.smc(toy(), [], 3)
 
 
