@@ -40,6 +40,7 @@ cdef class Urn:
     cdef list removed                   # tokens taken out so far
     cdef double top                     # the logit whose weight is 1
     cdef double log_norm                # log mass = log weight + top - log_norm
+    cdef double left[2]                 # sums of `sums` by part, the tail apart: other tokens, known tokens
     cdef double tail                    # weight of all tokens that are not in the head, 0 if all are here
     cdef object fetch                   # () -> logits of all tokens; called once, when the tail wins
 
@@ -76,6 +77,7 @@ cdef class Urn:
         """An independent urn with the same content: a copy of the weights, no exponential is computed."""
         cdef Urn urn = Urn.__new__(Urn)
         urn.logits, urn.ids, urn.removed, urn.fetch = self.logits, self.ids, self.removed.copy(), self.fetch
+        urn.left[0], urn.left[1] = self.left[0], self.left[1]
         urn.top, urn.log_norm, urn.tail, urn.all_known = self.top, self.log_norm, self.tail, self.all_known
         urn.allowed_owner, urn.known_owner = self.allowed_owner, self.known_owner
         urn.n, urn.n_blocks = self.n, self.n_blocks
@@ -154,6 +156,26 @@ cdef class Urn:
                             self.clear(32 * word + bit)
         for block in range(self.n_blocks):
             self.sum_block(block)
+        self.sum_parts()
+
+    cdef void sum_parts(self) noexcept nogil:
+        """What is left in all."""
+        cdef int32_t block, first, known
+        cdef double lanes[4]
+        for known in range(2):
+            self.left[known] = 0
+            if self.known == NULL and known != self.all_known:
+                continue                             # no token belongs to this part
+            lanes[0] = lanes[1] = lanes[2] = lanes[3] = 0
+            first = 0 if known else self.n_blocks
+            for block in range(0, self.n_blocks - 3, 4):
+                lanes[0] += self.sums[first + block]
+                lanes[1] += self.sums[first + block + 1]
+                lanes[2] += self.sums[first + block + 2]
+                lanes[3] += self.sums[first + block + 3]
+            for block in range(self.n_blocks // 4 * 4, self.n_blocks):
+                lanes[0] += self.sums[first + block]
+            self.left[known] = (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
 
     cdef void sum_block(self, int32_t block) noexcept nogil:
         """The two sums of one block."""
@@ -186,11 +208,7 @@ cdef class Urn:
 
     cdef double part(self, bint known) noexcept nogil:
         """The weight of the known tokens that are left, or of the others; the tail belongs to one of the two."""
-        cdef int32_t block, first = 0 if known else self.n_blocks
-        cdef double total = self.tail if known == self.all_known else 0
-        for block in range(first, first + self.n_blocks):
-            total += self.sums[block]
-        return total
+        return self.left[known] + (self.tail if known == self.all_known else 0)
 
     cdef double mass(self) noexcept nogil:
         """The weight of all that is left."""
@@ -230,7 +248,7 @@ cdef class Urn:
 
     cdef token_t draw(self, Stream stream, bint only_unknown=False) except -2:
         """A token, by weight; it stays in the urn.  -1 if nothing is left."""
-        cdef int32_t block, last = -1, first = self.n_blocks if only_unknown else 0
+        cdef int32_t block, last = -1, first = self.n_blocks if only_unknown or self.left[1] <= 0 else 0
         cdef double total = self.part(False) if only_unknown else self.mass()
         cdef double at
         if total <= 0:
@@ -282,6 +300,7 @@ cdef class Urn:
         self.removed.append(token)
         self.clear(slot)
         self.sum_block(slot // BLOCK)
+        self.sum_parts()
         return self.settle()
 
     # --- for Python ------------------------------------------------------------------------------------------------
