@@ -4,7 +4,7 @@
 # the Dfa is a sorted set of places.  Of two places that differ in one counter only, both past its lower bound, the lower
 # count can do all that the higher can, so only it is kept: (a|aa){0,1000} has small sets and stays cheap.
 
-MAX_COMPLETIONS_STATES = 50_000
+MAX_COMPLETIONS_STATES = 4_000
 
 
 cdef int compare_places(const void* left, const void* right) noexcept nogil:
@@ -350,7 +350,8 @@ cdef class Dfa(Recognizer):
     cpdef dict completions(self, state_t state):
         """For every set of labels that can be reached from `state`, a shortest text that reaches it.
 
-        Breadth first over the states of the automaton.  Raises LimitExceeded after MAX_COMPLETIONS_STATES of them.
+        Breadth first over the states of the automaton.  After MAX_COMPLETIONS_STATES of them (a long counted string) the
+        search ends: what was found until then, and completion(state), are the answer.
         """
         cdef state_t here, there
         cdef int32_t column, n_queued = 0
@@ -377,8 +378,9 @@ cdef class Dfa(Recognizer):
                 there = self.after(here, example[column])
                 if there != DEAD_STATE and there not in came_from:
                     if len(queue) >= MAX_COMPLETIONS_STATES:
-                        raise LimitExceeded("max_dfa_states", MAX_COMPLETIONS_STATES, len(queue) + 1,
-                                            "finding an end for every alternative")
+                        rest = self.completion(state)
+                        found.setdefault(self.labels(self.run(state, rest)), rest)
+                        return found
                     came_from[there] = (here, example[column])
                     queue.append(there)
         return found

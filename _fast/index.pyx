@@ -317,6 +317,8 @@ cdef class MachineIndex(Index):
         lexer = machine.lexer(context)
         if lexer is None:
             return 0
+        if machine.fallbacks[context] != DEAD_STATE:
+            return self.fill_exceptions(state, lexer, mask)
         lexer_index = self.lexer_indexes.get(lexer)
         if lexer_index is None:
             lexer_index = self.lexer_indexes[lexer] = process_lexer_index(lexer, self.vocab)
@@ -348,6 +350,56 @@ cdef class MachineIndex(Index):
                 node += trie.subtree[node]
         if doubtful:
             self.doubtful[state] = doubtful
+        return 0
+
+    cdef int fill_exceptions(self, state_t state, Recognizer lexer, word_t* mask) except -1:
+        """The mask of a context with a fallback: the fallback's mask, but for the tokens that agree with this lexer.
+
+        Cost: a copy, and the trie's nodes along the few texts of the lexer.
+        """
+        cdef Machine machine = <Machine>self.recognizer
+        cdef Trie trie = self.trie
+        cdef int32_t node = 1, depth, k
+        cdef state_t lexer_state, after, other
+        cdef token_t token
+        context, lexer_state, text, anonymous = machine.keys[state]
+        doubtful = []
+        other = machine.fall_back(context, text, anonymous)
+        if other != DEAD_STATE:
+            memcpy(mask, self.rows.at(self.row(other)), <size_t>self.n_words * sizeof(word_t))
+            for token in self.eos_ids:
+                clear_bit(mask, token)
+            doubtful.extend(self.doubtful.get(machine.saturate(other, trie.max_depth), ()))
+        lexer_path = array("i", bytes(4 * (trie.max_depth + 1)))
+        cdef state_t[::1] path = lexer_path
+        path[0] = lexer_state
+        while node < trie.n_nodes:
+            depth = trie.depth[node]
+            after = lexer.after(path[depth - 1], trie.byte[node])
+            if after == DEAD_STATE:
+                node += trie.subtree[node]
+                continue
+            if lexer.is_final(after):
+                for k in range(trie.first[node], trie.first[node + trie.subtree[node]]):
+                    clear_bit(mask, trie.order[k])
+                next_context = machine.exit(context, lexer.labels(after), None)
+                if next_context != DEAD_STATE:
+                    for k in range(trie.first[node], trie.first[node + 1]):
+                        set_bit(mask, trie.order[k])
+                    walk(trie, machine, machine.enter(next_context, anonymous), self.path, mask,
+                         node + 1, node + trie.subtree[node], doubtful)
+                node += trie.subtree[node]
+                continue
+            path[depth] = after
+            for k in range(trie.first[node], trie.first[node + 1]):
+                set_bit(mask, trie.order[k])
+            node += 1
+        if anonymous:
+            self.doubtful[state] = doubtful
+        else:                                          # the text of this state is real, so nothing stays in doubt
+            for token in doubtful:
+                if self.after_token(state, token) != DEAD_STATE:
+                    set_bit(mask, token)
         return 0
 
     cdef void collect(self, Leaving group, list tokens):

@@ -77,6 +77,7 @@ cdef class Nfa:
     cdef int32_t max_states          # Limits.max_nfa_states
     cdef int32_t current             # the counted loop that is being built
     cdef int32_t bits                # counter bits needed by the deepest nest of loops
+    cdef tuple classes               # (edges it was made for, 256 class numbers, their count), or None
     cdef dict accepts                # label -> its accepting state
 
     def __init__(self, int32_t max_states=1_000_000):
@@ -149,41 +150,6 @@ cdef class Nfa:
                 here += 3
         return state
 
-    def words(self, list words, list follows):
-        """Any of the sorted, distinct byte strings, word k followed by follows[k]; shared prefixes are shared states."""
-        cdef Py_ssize_t n_words = len(words), index, depth, shared, longest = 0
-        cdef bytes word, after
-        cdef int32_t state
-        cdef list pending = [[]]        # per depth of the current word: the edges found so far, (byte, state)
-        cdef list ends = [NO_STATE]     # per depth: what follows if a word ends there
-        for index in range(n_words):
-            word = words[index]
-            after = words[index + 1] if index + 1 < n_words else b""
-            shared = common(word, after) if index + 1 < n_words else -1
-            while len(pending) <= len(word):
-                pending.append([])
-                ends.append(NO_STATE)
-            ends[len(word)] = follows[index]
-            for depth in range(len(word), max(shared, 0), -1):     # nodes deeper than what the next word shares are done
-                state = self._node(pending[depth], ends[depth])
-                pending[depth], ends[depth] = [], NO_STATE
-                (<list>pending[depth - 1]).append((word[depth - 1], state))
-        return self._node(pending[0], ends[0]) if n_words else NO_STATE
-
-    cdef int32_t _node(self, list edges, int32_t end) except? -2:
-        """A state with these edges, (byte, state) each, and an empty edge to `end`."""
-        cdef int32_t state, k, position
-        if not edges:
-            return end
-        state = self.add(<int32_t>len(edges), end >= 0)
-        position = self.states[state].edge
-        for k in range(<int32_t>len(edges)):
-            byte, target = edges[k]
-            self.edges[position + k] = NfaEdge(target, byte, byte)
-        if end >= 0:
-            self.empties[self.states[state].empty] = NfaEmpty(end, GUARD_NONE)
-        return state
-
     def split(self, targets):
         """A state from which every one of `targets` goes on without a byte; -1 targets are left out."""
         targets = [target for target in targets if target >= 0]
@@ -249,43 +215,6 @@ cdef class Nfa:
         for state in range(self.n_states):
             self.states[state].closure = -1
         self.n_closures = 0
-
-    def trim(self):
-        """Take out all edges that lead to no accepting state; returns one byte per state: 1 if it can be completed.
-
-        For guarded automata, the only ones that can have such edges.
-        """
-        cdef int32_t state, k, edge
-        cdef NfaState* node
-        alive = bytearray(self.n_states)
-        sources = [[] for _ in range(self.n_states)]     # which states go on to this one
-        closures = []
-        self.forget()
-        for state in range(self.n_states):
-            node = &self.states[state]
-            for k in range(node.n_edges):
-                sources[self.edges[node.edge + k].target].append(state)
-            if node.loop >= 0:
-                sources[self.loops[node.loop].exit].append(state)
-            if node.n_empty:
-                for item in self.closure(state, False):
-                    if item != state:
-                        sources[item].append(state)
-        queue = list(self.accepts.values())
-        for item in queue:
-            if not alive[item]:
-                alive[item] = 1
-                queue.extend(sources[item])
-        for state in range(self.n_states):
-            node = &self.states[state]
-            for k in range(node.n_edges):
-                edge = node.edge + k
-                if not alive[self.edges[edge].target]:
-                    self.edges[edge].low, self.edges[edge].high = 255, 0
-            if not alive[state]:
-                node.n_edges, node.loop = 0, -1
-        self.forget()
-        return bytes(alive)
 
     def open_loop(self, int64_t least, int64_t most, int32_t follow):
         """A counted loop around what is built until `close_loop`; returns the state that follows its body.
@@ -402,6 +331,8 @@ cdef class Nfa:
         """256 class numbers and their count: bytes that no edge tells apart share one."""
         cdef uint8_t[256] cuts
         cdef int32_t k, byte, count = 0
+        if self.classes is not None and self.classes[0] == self.n_edges:
+            return self.classes[1], self.classes[2]
         memset(cuts, 0, 256)
         for k in range(self.n_edges):
             cuts[self.edges[k].low] = 1          # an edge that was taken out has low 255, high 0: a needless cut, no harm
@@ -411,6 +342,7 @@ cdef class Nfa:
         for byte in range(256):
             count += byte > 0 and cuts[byte]
             classes[byte] = count
+        self.classes = (self.n_edges, bytes(classes), count + 1)
         return bytes(classes), count + 1
 
 
@@ -421,13 +353,3 @@ cdef void* grow_zeroed(void* memory, size_t count, int32_t* capacity) except NUL
     if capacity[0] > before:
         memset(<char*>memory + before * sizeof(int32_t), 0, (capacity[0] - before) * sizeof(int32_t))
     return memory
-
-
-cdef Py_ssize_t common(bytes left, bytes right):
-    """Length of the longest common prefix."""
-    cdef Py_ssize_t length = min(len(left), len(right)), k = 0
-    cdef const uint8_t* a = left
-    cdef const uint8_t* b = right
-    while k < length and a[k] == b[k]:
-        k += 1
-    return k

@@ -96,10 +96,12 @@ def main() -> None:
     os.sched_setaffinity(0, {options.core})
 
     import torch
+    import transformers
 
     import guided
 
     torch.set_num_threads(1)
+    transformers.utils.logging.disable_progress_bar()
     lm = guided.tiny()
     figures = {
         "forced_text": forced_on_and_off(lm, options.rounds),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from guided._fast import fill_masks
 from guided.constraints.coerce import as_constraint
 from guided.engines import asap as asap_engine
-from guided.engines import outcomes, rejection as plain, smc as smc_engine
+from guided.engines import outcomes
+from guided.engines import rejection as plain
+from guided.engines import smc as smc_engine
 from guided.engines.generate import generate as generate_with
 from guided.engines.posterior import Posterior
 
@@ -21,7 +22,6 @@ def generate(lm: Any, prompt: Any, constraint: Any = None, **options: Any) -> An
 
 
 generate.__doc__ = f"{generate.__doc__}\n{generate_with.__doc__ or ''}"
-
 
 
 def understood(constraint: Any) -> Any:
@@ -57,5 +57,3 @@ for _mine, _engine in (
     (log_z, outcomes.log_z),
 ):
     _mine.__doc__ = f"{_engine.__doc__}\n    A type or a JSON Schema dict is a constraint as well."
-
-__all__ = ["asap", "fill_masks", "generate", "importance", "log_z", "rejection", "smc"]

@@ -86,7 +86,10 @@ class DeadEnd(GuidedError, RuntimeError):
 
 
 class VocabularyError(GuidedError, ValueError):
-    """A tokenizer that cannot be turned into bytes, or a vocabulary that is not one.  token : id, -1 if none is to blame."""
+    """A tokenizer that cannot be turned into bytes, or a vocabulary that is not one.
+
+    token : the id to blame, -1 if there is none.      reason : what is wrong with it.
+    """
 
     def __init__(self, reason: str, token: int = -1) -> None:
         self.token, self.reason = token, reason

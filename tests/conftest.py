@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-# Test models are tiny: threads that wait for each other cost more than they bring, by far on a busy machine.  Set before
-# torch is imported; programs that tests start inherit it.
+# Test models are tiny: threads that wait for each other cost more than they bring, by far on a busy machine.
+# Set before torch is imported; programs that tests start inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 

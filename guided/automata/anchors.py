@@ -19,7 +19,7 @@ from guided.automata.syntax import (
     optional,
 )
 
-_DEPTH = 50     # nested groups looked into; deeper anchors are left to compile.py
+_DEPTH = 50  # nested groups looked into; deeper anchors are left to compile.py
 
 
 def strip(node: Node) -> Node:
@@ -66,9 +66,9 @@ def anywhere(node: Node) -> Node:
         body = pieces[1:] if at_start else pieces
         groups.setdefault((at_start, at_end), []).append(concat(*body))
     found: list[Node] = []
-    for (at_start, _), parts in groups.items():
-        body = parts[0] if len(parts) == 1 else Union(tuple(parts))
-        found.append(then_anything(body) if at_start else concat(ANY_TEXT, then_anything(body)))
+    for (at_start, _), group in groups.items():
+        rest = then_anything(group[0] if len(group) == 1 else Union(tuple(group)))
+        found.append(rest if at_start else concat(ANY_TEXT, rest))
     return found[0] if len(found) == 1 else Union(tuple(found))
 
 

@@ -67,7 +67,7 @@ def table(node: Node, limits: Limits, *, at_start: bool = True) -> _fast.Table:
 
 
 def embed(nfa: _fast.Nfa, table: _fast.Table, follow: Callable[[Labels], list[int]]) -> int:
-    """A copy of `table` in `nfa`; from its accepting states the states follow(labels) follow.  Returns the first state."""
+    """A copy of `table` in `nfa`, its accepting states followed by follow(labels).  Returns the first state."""
     follows = {labels: follow(labels) for labels in set(table.labels) if labels}
     return nfa.table(table, follows)
 
@@ -86,6 +86,7 @@ def ahead(builder: Builder, node: Ahead, follow: int) -> int:
         wanted = table(then_anything(node.node), limits, at_start=at_start)
         decide = _without if node.negative else _both
         both = _fast.product(rest, wanted, True, not node.negative, decide, limits.max_dfa_states).minimised()
+        builder.spend(rest.n_states + both.n_states)
         entry = embed(nfa, both, lambda labels: [nfa.accept(label) for label in labels])
         if guard is not None and entry != DEAD:
             entry = builder.guard(entry, guard)

@@ -7,6 +7,7 @@ import unicodedata
 
 from guided.automata import unicode_tables as tables
 from guided.automata.syntax import MAX_CODE_POINT, SURROGATES, invert, normalise
+from guided.automata.unicode_data import BINARIES
 from guided.errors import RegexSyntaxError
 
 Ranges = tuple[tuple[int, int], ...]
@@ -14,8 +15,9 @@ Ranges = tuple[tuple[int, int], ...]
 _CONTROL = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11, "\\": 92}
 _HEX = {"x": 2, "u": 4, "U": 8}
 _HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
+_LOW_SURROGATE = re.compile(r"\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+_POSIX = re.compile(r"\[:\^?[a-zA-Z]+:\]")
 _OCTAL = frozenset("01234567")
-_ECMA_SYNTAX = frozenset("^$\\.*+?()[]{}|/-")
 _WAYS_OUT = {
     "G": "leave it out: a constraint always matches the whole text",
     "K": "it changes only what is reported, so leave it out",
@@ -24,7 +26,7 @@ _WAYS_OUT = {
     "h": "write [\\t ] or \\p{Zs}",
     "Q": "escape the special characters one by one (re.escape)",
 }
-_BACKREFERENCE = "backreferences are not supported: what they match is no regular language; write the text out"
+BACKREFERENCE = "backreferences are not supported: what they match is no regular language; write the text out"
 
 
 class Reader:
@@ -107,11 +109,12 @@ class Reader:
             return self.check_text(int(digits, 16) if len(digits) < 20 else MAX_CODE_POINT + 1, start)
         digits = self.pattern[self.at : self.at + _HEX[kind]]
         if len(digits) < _HEX[kind] or not _HEX_DIGITS.issuperset(digits):
-            raise self.error(f"incomplete escape: \\{kind} needs {_HEX[kind]} hexadecimal digits, or braces \\x{{..}}", start)
+            raise self.error(f"incomplete escape: \\{kind} needs {_HEX[kind]} hexadecimal digits, or \\x{{..}}", start)
         self.at += len(digits)
         c = int(digits, 16)
-        if self.ecma and 0xD800 <= c <= 0xDBFF and (low := re.compile(r"\\u([dD][c-fC-F][0-9a-fA-F]{2})").match(self.pattern, self.at)):
-            self.at = low.end()                     # a pair that makes one character
+        low = _LOW_SURROGATE.match(self.pattern, self.at) if self.ecma and 0xD800 <= c <= 0xDBFF else None
+        if low:
+            self.at = low.end()  # a pair that makes one character
             c = 0x10000 + ((c - 0xD800) << 10) + int(low.group(1), 16) - 0xDC00
         return self.check_text(c, start)
 
@@ -122,7 +125,7 @@ class Reader:
             while len(digits) < 3 and self.next_char() in _OCTAL and self.next_char():
                 digits += self.next_char()
                 self.at += 1
-        else:                                       # \ooo, which backreference() has let through
+        else:  # \ooo, which backreference() has let through
             digits = self.pattern[start + 1 : start + 4]
             self.at = start + 4
         if not _OCTAL.issuperset(digits):
@@ -138,7 +141,7 @@ class Reader:
         digits = self.pattern[self.at + 1 : self.at + 4]
         if digits[0] == "0" or (len(digits) == 3 and _OCTAL.issuperset(digits) and not self.ecma):
             return None
-        return _BACKREFERENCE
+        return BACKREFERENCE
 
     def named(self, start: int) -> int:
         end = self.pattern.find("}", self.at)
@@ -181,7 +184,7 @@ class Reader:
         if found is None:
             raise self.error(
                 f"unknown property '{name}'; known are general categories (Lu, Letter), scripts (Greek, sc=Han) and "
-                f"Any, ASCII, Assigned, White_Space, {', '.join(sorted(tables.data.BINARIES))}",
+                f"Any, ASCII, Assigned, White_Space, {', '.join(sorted(BINARIES))}",
                 start,
             )
         if flags & re.I:
@@ -198,7 +201,7 @@ class Reader:
             raise self.error("nested sets and POSIX classes are not supported; escape the bracket: \\[", self.at)
         negated = self.take("^")
         pairs: list[tuple[int, int]] = []
-        sets: list[tuple[int, int]] = []            # of \\d \\w \\s \\p{..}: (?i) leaves them as they are
+        sets: list[tuple[int, int]] = []  # of \\d \\w \\s \\p{..}: (?i) leaves them as they are
         first = True
         while True:
             c = self.next_char()
@@ -223,9 +226,10 @@ class Reader:
             high = self.class_item(c, flags)
             if isinstance(low, int) and isinstance(high, int):
                 if high < low:
-                    raise self.error(f"bad character range {self.pattern[position : self.at]}: its ends are in the wrong order", position)
+                    text = self.pattern[position : self.at]
+                    raise self.error(f"bad character range {text}: its ends are in the wrong order", position)
                 pairs.append((low, high))
-            elif self.ecma:                         # annex B: the hyphen stands for itself
+            elif self.ecma:  # annex B: the hyphen stands for itself
                 pairs.append((0x2D, 0x2D))
                 for item in (low, high):
                     if isinstance(item, int):
@@ -233,7 +237,8 @@ class Reader:
                     else:
                         sets.extend(item)
             else:
-                raise self.error(f"bad character range {self.pattern[position : self.at]}: both ends must be characters", position)
+                text = self.pattern[position : self.at]
+                raise self.error(f"bad character range {text}: both ends must be characters", position)
         if flags & re.I:
             pairs = list(tables.fold(tuple(pairs), ascii_only=bool(flags & re.A)))
         ranges = normalise(pairs + sets)
@@ -246,7 +251,7 @@ class Reader:
         following = self.pattern[self.at + 1 : self.at + 2]
         if not first and c in "-&~|" and following == c:
             raise self.error(f"set operations ('{c}{c}') are not supported; escape the character: \\{c}")
-        if c == "[" and following == ":" and re.compile(r"\[:\^?[a-zA-Z]+:\]").match(self.pattern, self.at):
+        if c == "[" and following == ":" and _POSIX.match(self.pattern, self.at):
             raise self.error("POSIX classes are not supported; use \\d \\w \\s or \\p{..}, or escape the bracket: \\[")
 
     def class_item(self, c: str, flags: int) -> int | Ranges:

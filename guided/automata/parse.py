@@ -1,8 +1,8 @@
 r"""Regex text -> syntax tree, in the dialect of Python's `re` or of ECMA-262.
 
-Whatever `re` accepts and this accepts means what it means in `re.fullmatch`; what no automaton can do is refused with its
-position and the way out.  Beyond `re`: \p{..} \P{..}, \x{..} \u{..}, (?<name>..), \z.  Nothing recurses: groups are frames on a
-list.  Not here: [..] and escapes (escapes.py), Unicode tables, automata.
+Whatever `re` accepts and this accepts means what it means in `re.fullmatch`; what no automaton can do is refused with
+its position and the way out.  Beyond `re`: \p{..} \P{..}, \x{..} \u{..}, (?<name>..), \z.  Nothing recurses: groups are
+frames on a list.  Not here: [..] and escapes (escapes.py), names and flags (groups.py), Unicode tables, automata.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from guided.automata.escapes import Reader
+from guided.automata.escapes import BACKREFERENCE
+from guided.automata.groups import FLAGS, GroupReader
 from guided.automata.syntax import (
-    EMPTY,
     Ahead,
     Chars,
     Concat,
@@ -27,15 +27,14 @@ from guided.automata.syntax import (
     normalise,
 )
 from guided.automata.unicode_tables import fold_char
-from guided.errors import LimitExceeded, RegexSyntaxError
+from guided.errors import LimitExceeded
 from guided.limits import DEFAULT_LIMITS, Limits
 
-_RUN = re.compile(r"[^\\.^$*+?{\[()\ud800-\udfff]+")        # characters that stand for themselves, and bars
+_RUN = re.compile(r"[^\\.^$*+?{\[()\ud800-\udfff]+")  # characters that stand for themselves, and bars
 _REPEAT = re.compile(r"\{([0-9]*)(,?)([0-9]*)\}")
-_FLAGS = {"i": re.I, "s": re.S, "x": re.X, "a": re.A, "m": re.M, "u": re.U}
 _KEPT = re.I | re.S | re.X | re.A | re.M
-_MOST = 2**32 - 1               # repetition numbers that Python's re holds to be too large
-_WHITE = " \t\n\r\v\f"          # what (?x) skips
+_MOST = 2**32 - 1  # repetition numbers that Python's re holds to be too large
+_WHITE = " \t\n\r\v\f"  # what (?x) skips
 _LOOKBEHIND = "lookbehind is not supported; say what may stand there: write the text before it as part of the pattern"
 
 
@@ -43,13 +42,13 @@ _LOOKBEHIND = "lookbehind is not supported; say what may stand there: write the 
 class _Frame:
     """A group whose end has not been read."""
 
-    position: int                                   # of its "("
-    flags: int                                      # flags inside
-    ahead: bool | None = None                       # lookahead: whether negative; None for other groups
-    done: list[Node | str] = field(default_factory=list)    # finished alternatives
-    items: list[Node | str] = field(default_factory=list)   # the alternative being read
-    may_repeat: int = 0                             # what a quantifier here would follow: _NOTHING, _ITEM, ..
-    item_at: int = 0                                # where the last item began
+    position: int  # of its "("
+    flags: int  # flags inside
+    ahead: bool | None = None  # lookahead: whether negative; None for other groups
+    done: list[Node | str] = field(default_factory=list)  # finished alternatives
+    items: list[Node | str] = field(default_factory=list)  # the alternative being read
+    may_repeat: int = 0  # what a quantifier here would follow: _NOTHING, _ITEM, ..
+    item_at: int = 0  # where the last item began
 
 
 # what stands before a quantifier
@@ -74,13 +73,12 @@ def parse(pattern: str, flags: int = 0, *, dialect: str = "python", limits: Limi
     return _Parser(pattern, int(flags) & int(_KEPT), dialect, limits).run()
 
 
-class _Parser(Reader):
+class _Parser(GroupReader):
     def __init__(self, pattern: str, flags: int, dialect: str, limits: Limits) -> None:
         super().__init__(pattern, dialect)
         self.limits = limits
         self.frames = [_Frame(-1, flags)]
-        self.names: dict[str, int] = {}
-        self.last_ahead = -1                        # where the last lookahead began
+        self.last_ahead = -1  # where the last lookahead began
 
     def run(self) -> Node:
         pattern, size = self.pattern, len(self.pattern)
@@ -94,7 +92,7 @@ class _Parser(Reader):
             c = pattern[self.at]
             if c in "*+?" or c == "{":
                 self.quantify()
-            elif c == "|":                          # only after blanks and comments; else it is part of a run
+            elif c == "|":  # only after blanks and comments; else it is part of a run
                 frame.done.append(_sequence(frame.items))
                 frame.items, frame.may_repeat = [], _NOTHING
                 self.at += 1
@@ -106,8 +104,7 @@ class _Parser(Reader):
                 self.atom(c)
         if len(self.frames) > 1:
             raise self.error("this group is never closed: a ')' is missing", self.frames[-1].position)
-        node = _alternatives(self.frames[0])
-        return node if not isinstance(node, str) else Literal(node)
+        return _as_node(_alternatives(self.frames[0]))
 
     def skip_verbose(self) -> bool:
         """Skip one blank or one comment, if there is one here."""
@@ -179,7 +176,9 @@ class _Parser(Reader):
             self.escape(flags)
         elif c in "^$":
             if flags & re.M:
-                raise self.error(f"'{c}' with the flag m (multi-line) is not supported; write the line breaks out: (?:^|.*\\n)")
+                raise self.error(
+                    f"'{c}' with the flag m (multi-line) is not supported; write the line breaks out: (?:^|.*\\n)"
+                )
             self.at += 1
             self.put(Start() if c == "^" else End(newline=not self.ecma), _ANCHOR)
         else:
@@ -203,7 +202,7 @@ class _Parser(Reader):
         if c.isdigit() and (reason := self.backreference()):
             raise self.error(reason)
         if c == "k" and (not self.ecma or self.names or "(?<" in self.pattern):
-            raise self.error("backreferences are not supported: what they match is no regular language; write the text out")
+            raise self.error(BACKREFERENCE)
         found = self.read_escape(flags, in_class=False)
         if isinstance(found, int):
             self.put_char(found)
@@ -219,7 +218,7 @@ class _Parser(Reader):
         if c == "{":
             braces = _REPEAT.match(self.pattern, start)
             if braces is None or braces.group() == "{}" or (self.ecma and not braces.group(1)):
-                self.at += 1                        # a brace that stands for itself, exactly where re takes it so
+                self.at += 1  # a brace that stands for itself, exactly where re takes it so
                 self.put_char(ord("{"))
                 return
             low, comma, high = braces.groups()
@@ -237,17 +236,20 @@ class _Parser(Reader):
             raise self.error(f"multiple repeat: put what '{self.pattern[start:end]}' is to repeat into a group (?:..)")
         self.at = end
         following = self.pattern[end : end + 1]
-        if following == "?":                        # lazy: the same language
+        if following == "?":  # lazy: the same language
             self.at += 1
         elif following == "+":
-            raise self.error("possessive quantifiers are not supported: they depend on the order of trials; leave the '+' out")
+            raise self.error(
+                "possessive quantifiers are not supported: they depend on the order of trials; leave the '+' out"
+            )
         if most is None and self.pattern[start - 1] == ")" and self.last_ahead >= frame.item_at:
             raise self.error(
-                "lookahead inside an unbounded repeat is not supported; bound the repeat ({0,100}) or move the lookahead out",
+                "lookahead inside an unbounded repeat is not supported; "
+                "bound the repeat ({0,100}) or move the lookahead out",
                 self.last_ahead,
             )
         body = frame.items.pop()
-        self.put(Repeat(Literal(body) if isinstance(body, str) else body, least, most), _REPEATED)
+        self.put(Repeat(_as_node(body), least, most), _REPEATED)
 
     # ---- groups ----
 
@@ -277,17 +279,26 @@ class _Parser(Reader):
             elif c == "(":
                 raise self.error("conditional groups are not supported; write both cases out with '|'", start)
             elif c == ">":
-                raise self.error("atomic groups are not supported: they depend on the order of trials; use (?:..)", start)
-            elif not self.ecma and (c in _FLAGS or c == "-" or c == "L"):
-                scoped = self.read_flags(start, flags)
-                if scoped is None:
+                raise self.error(
+                    "atomic groups are not supported: they depend on the order of trials; use (?:..)", start
+                )
+            elif not self.ecma and (c in FLAGS or c == "-" or c == "L"):
+                flags, whole = self.read_flags(start, flags)
+                if whole:
+                    self.set_flags(start, flags)
                     return
-                flags = scoped
             else:
                 raise self.error(f"unknown extension '(?{c}'", start)
         if len(self.frames) > self.limits.max_pattern_depth:
             raise LimitExceeded("max_pattern_depth", self.limits.max_pattern_depth, len(self.frames), "the pattern")
         self.frames.append(_Frame(start, flags, ahead))
+
+    def set_flags(self, start: int, flags: int) -> None:
+        """Flags for the whole pattern."""
+        frame = self.frames[-1]
+        if len(self.frames) > 1 or frame.done or frame.items:
+            raise self.error("flags for the whole pattern must stand at its start; for a part use (?flags:..)", start)
+        frame.flags = flags
 
     def close_group(self) -> None:
         if len(self.frames) == 1:
@@ -298,70 +309,12 @@ class _Parser(Reader):
         self.frames[-1].item_at = frame.position
         if frame.ahead is not None:
             self.last_ahead = max(self.last_ahead, frame.position)
-            node = Ahead(Literal(node) if isinstance(node, str) else node, frame.ahead)
+            node = Ahead(_as_node(node), frame.ahead)
         self.put(node)
 
-    def python_group(self, start: int) -> None:
-        self.at += 1
-        c = self.next_char()
-        if c == "<":
-            self.at += 1
-            self.group_name(">", start)
-        elif c == "=":
-            raise self.error("backreferences are not supported: what they match is no regular language; write the text out", start)
-        else:
-            raise self.error(f"unknown extension '(?P{c}'", start)
 
-    def group_name(self, close: str, start: int) -> None:
-        first = self.at
-        end = self.pattern.find(close, first)
-        if end < 0:
-            raise self.error(f"the group's name is never closed: a '{close}' is missing", start)
-        name = self.pattern[first:end]
-        if not (name.replace("$", "_") if self.ecma else name).isidentifier():
-            raise self.error(f"'{name}' is not a name for a group: use letters, digits and '_'", first)
-        if name in self.names:
-            raise self.error(f"the name '{name}' is taken by the group at position {self.names[name]}", first)
-        self.names[name] = start
-        self.at = end + 1
-
-    def read_flags(self, start: int, flags: int) -> int | None:
-        """(?flags) at the very start: None, flags set; (?flags-flags: : the flags inside the group."""
-        added, removed, minus = 0, 0, False
-        while True:
-            c = self.next_char()
-            if c in ("", ")", ":"):
-                break
-            if c == "L":
-                raise self.error("the flag L (locale) needs a bytes pattern; leave it out")
-            if c == "-" and not minus:
-                minus = True
-            elif c not in _FLAGS:
-                raise self.error(f"unknown flag '{c}'")
-            elif minus:
-                if c in "au":
-                    raise self.error(f"the flag '{c}' cannot be turned off; use its opposite")
-                removed |= _FLAGS[c]
-            else:
-                added |= _FLAGS[c]
-            self.at += 1
-        if added & re.A and added & re.U:
-            raise self.error("the flags 'a' and 'u' are incompatible", start)
-        if c == "" or (minus and (not removed or c == ")")):
-            raise self.error("these flags do not end as they should: (?flags) or (?flags-flags:..)", start)
-        if added & removed:
-            raise self.error("a flag is turned on and off at once", start)
-        self.at += 1
-        merged = (flags | added) & ~removed
-        if added & re.U:
-            merged &= ~int(re.A)
-        if c == ":":
-            return int(merged & _KEPT)
-        frame = self.frames[-1]
-        if len(self.frames) > 1 or frame.done or frame.items:
-            raise self.error("flags for the whole pattern must stand at its start; for a part use (?flags:..)", start)
-        frame.flags = int(merged & _KEPT)
-        return None
+def _as_node(item: Node | str) -> Node:
+    return Literal(item) if isinstance(item, str) else item
 
 
 def _sequence(items: list[Node | str]) -> Node | str:
@@ -400,6 +353,3 @@ def _alternatives(frame: _Frame) -> Node | str:
         unique = tuple(dict.fromkeys(texts))
         parts.append(Literal(unique[0]) if len(unique) == 1 else Words(unique))
     return parts[0] if len(parts) == 1 else Union(tuple(parts))
-
-
-__all__ = ["EMPTY", "RegexSyntaxError", "parse"]

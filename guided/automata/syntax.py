@@ -161,7 +161,7 @@ def union(*parts: Node) -> Node:
     flat: dict[object, Node] = {}
     for part in parts:
         for piece in part.parts if isinstance(part, Union) else (part,):
-            if not isinstance(piece, Never):        # inner nodes by identity: hashing a deep tree would recurse
+            if not isinstance(piece, Never):  # inner nodes by identity: hashing a deep tree would recurse
                 flat[piece if isinstance(piece, (Literal, Words, Chars)) else id(piece)] = piece
     pieces = tuple(flat.values())
     return NEVER if not pieces else pieces[0] if len(pieces) == 1 else Union(pieces)

@@ -1,4 +1,4 @@
-"""Sets of characters by name, and characters that (?i) does not tell apart; read from unicode_data.py when first needed.
+"""Sets of characters by name, and characters that (?i) does not tell apart; read from unicode_data.py when needed.
 
 `\\d \\w \\s` are Python's: decimal digits, str.isalnum or "_", str.isspace.  Not here: the tables themselves.
 """
@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from functools import lru_cache
+from functools import cache
 from itertools import accumulate
 
 from guided.automata import unicode_data as data
@@ -52,7 +52,7 @@ def decode(text: str) -> Ranges:
     return tuple((places[k], places[k + 1] - 1) for k in range(0, len(places), 2))
 
 
-@lru_cache(maxsize=None)
+@cache
 def category(short: str) -> Ranges:
     """All characters of a general category, given by its short name: "Lu", "L", "LC"."""
     if short == "Cs":
@@ -68,21 +68,21 @@ def category(short: str) -> Ranges:
     return decode(data.CATEGORIES[short])
 
 
-@lru_cache(maxsize=None)
+@cache
 def digits() -> Ranges:
     """What Python's `\\d` matches: the decimal digits of all scripts."""
     return category("Nd")
 
 
-@lru_cache(maxsize=None)
+@cache
 def word() -> Ranges:
     """What Python's `\\w` matches: str.isalnum, which is the categories L and N, and "_"."""
     return normalise([*category("L"), *category("N"), (0x5F, 0x5F)])
 
 
-@lru_cache(maxsize=None)
+@cache
 def property_ranges(name: str) -> Ranges | None:
-    """The characters of `\\p{name}`: a general category, a script or a binary property; None if there is no such name."""
+    """The characters of `\\p{name}`: a general category, a script or a binary property; None if there is none such."""
     key, _, value = name.partition("=")
     kind = plain(key) if value else ""
     wanted = plain(value or key)
@@ -103,7 +103,7 @@ def property_ranges(name: str) -> Ranges | None:
     }.get(wanted)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _folds() -> tuple[dict[int, tuple[int, ...]], list[int]]:
     """Character -> its group (itself included), and all such characters in order."""
     groups: dict[int, tuple[int, ...]] = {}

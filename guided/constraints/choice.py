@@ -17,7 +17,9 @@ def choice(options: Iterable[str], *, limits: Limits = DEFAULT_LIMITS) -> Constr
     Raises ConstraintError if there are none, or if one is not a str or holds a lone surrogate (it has no UTF-8 form).
     """
     if isinstance(options, (str, bytes)):
-        raise ConstraintError(f"choice() takes a list of texts; for the one text {options!r:.60} pass [{options!r:.60}]")
+        raise ConstraintError(
+            f"choice() takes a list of texts; for the one text {options!r:.60} pass [{options!r:.60}]"
+        )
     texts: dict[str, None] = {}
     for index, option in enumerate(options):
         if not isinstance(option, str):

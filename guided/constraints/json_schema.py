@@ -53,7 +53,7 @@ def json_schema(
         raise ConstraintError("whitespace is 'flexible', 'compact' or a regular expression")
     parse: Callable[[str], Any] = json.loads
     name = "json_schema(...)"
-    if not isinstance(schema, (dict, bool, str, bytes)):
+    if schema is not None and not isinstance(schema, (dict, bool, str, bytes)):
         from guided.constraints.types import schema_of
 
         described = schema_of(schema)
@@ -83,7 +83,7 @@ def check(document: Document, contexts: JsonContexts) -> None:
     from guided.schema.exclusive import check_one_of
 
     for node in document.nodes:
-        for _, tree in node.texts:
+        for _, tree in (text for text in node.texts if text[0].startswith("pattern ")):
             contexts.prepare(string_lexeme([tree], node.min_length, node.max_length))
     check_one_of(document, contexts)
 

@@ -14,7 +14,7 @@ def regex(pattern: str, *, flags: int = 0, limits: Limits = DEFAULT_LIMITS) -> C
 
     flags : re.IGNORECASE, re.DOTALL, re.VERBOSE, re.ASCII or 0.
     Raises RegexSyntaxError, with the position, for what cannot be read, for what no automaton can do (backreferences,
-    lookbehind, possessive and atomic groups, lookahead in an unbounded repeat) and for patterns that match no text at all;
+    lookbehind, possessive and atomic groups, lookahead in an unbounded repeat), for patterns that match no text at all;
     LimitExceeded for patterns beyond `limits`.
     """
     node = parse(pattern, flags, limits=limits)

@@ -12,9 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pydantic
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
 from typing_extensions import NotRequired, TypedDict, get_type_hints
 
 from guided.errors import ConstraintError
+
+_DECIMAL = r"^-?[0-9]{whole}(\.[0-9]{places})?$"
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,25 @@ class Described:
     name: str
     schema: dict[str, Any]
     parse: Callable[[str], Any]
+
+
+class JsonSchemaOfTypes(GenerateJsonSchema):
+    """pydantic's schemas, except that the strings of a Decimal are decimals: pydantic itself says "any string"."""
+
+    def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
+        """A number where there are bounds, which a string cannot be held to; digits are counted in a string only."""
+        if any(bound in schema for bound in ("ge", "gt", "le", "lt", "multiple_of")):
+            number: JsonSchemaValue = {"type": "number"}
+            self.update_with_validations(number, schema, self.ValidationsMapping.numeric)
+            return number
+        digits, places = schema.get("max_digits"), schema.get("decimal_places")
+        if digits is None and places is None:
+            string = {"type": "string", "pattern": _DECIMAL.format(whole="+", places="+")}
+            return {"anyOf": [{"type": "number"}, string]}
+        digits, places = (20 if digits is None else digits), (0 if places is None else places)
+        whole = f"{{1,{max(digits - places, 1)}}}"
+        pattern = _DECIMAL.format(whole=whole, places=f"{{1,{places}}}")
+        return {"type": "string", "pattern": pattern if places else rf"^-?[0-9]{whole}$"}
 
 
 def schema_of(described: Any) -> Described:
@@ -40,7 +63,7 @@ def schema_of(described: Any) -> Described:
             adapter = pydantic.TypeAdapter(_arguments(described))
         else:
             adapter = pydantic.TypeAdapter(described)
-        schema = adapter.json_schema(mode="validation")
+        schema = adapter.json_schema(mode="validation", schema_generator=JsonSchemaOfTypes)
     except (
         pydantic.errors.PydanticUserError,
         pydantic.errors.PydanticSchemaGenerationError,

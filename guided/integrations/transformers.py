@@ -245,7 +245,8 @@ class ConstraintLogitsProcessor(LogitsProcessor):
             session.warned = True
             warnings.warn(
                 f"{where}: another logits processor (min_new_tokens, bad_words_ids, no_repeat_ngram_size, ...) has "
-                "ruled out every token that the constraint allows. The constraint wins; these tokens are now equally likely",
+                "ruled out every token that the constraint allows. The constraint wins; these tokens are now equally "
+                "likely",
                 stacklevel=4,
             )
 

@@ -135,6 +135,9 @@ class HuggingFaceModel:
 
     def encode_text(self, text: str) -> list[int]:
         """Token ids of `text` alone, no special tokens added."""
+        backend = getattr(self.tokenizer, "backend_tokenizer", None)
+        if backend is not None:  # 20 us instead of 500 us through the tokenizer's own call
+            return list(backend.encode(text, add_special_tokens=False).ids)
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     # --- the model -------------------------------------------------------------------------------------------------

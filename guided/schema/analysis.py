@@ -38,10 +38,10 @@ class Rule:
 class Analysis:
     """Shortest values of goals, remembered."""
 
-    def __init__(self, document: Document, locations: Locations, comma: str, colon: str) -> None:
-        """comma, colon : how they are written, with the least white space that is allowed."""
-        self.document, self.locations = document, locations
-        self.comma, self.colon = comma, colon
+    def __init__(self, document: Document, locations: Locations, space: str) -> None:
+        """space : the least white space that is allowed between lexemes; usually none."""
+        self.document, self.locations, self.space = document, locations, space
+        self.comma, self.colon = f"{space},{space}", f"{space}:{space}"
         self._costs: dict[Goal, int | None] = {}  # None: no value
         self._rules: dict[Goal, Rule] = {}
         self._texts: dict[Goal, str] = {}
@@ -144,16 +144,16 @@ class Analysis:
                 yield Rule((text,), len(text.encode()))
         elif kind == "array":
             for cube in self.locations.formulas.cubes(formula, self.locations.max_steps):
-                rule = self.array_rule(array_shape(cube), 0, "[")
+                rule = self.array_rule(array_shape(cube), 0, "[" + self.space)
                 if rule is not None:
-                    yield rule
+                    yield rule if len(rule.parts) > 2 else _rule([f"[{self.space}]"])
         else:
             names = self.locations.names(goal)
             numbers = {name: number for number, name in enumerate(names)}
             for cube in self.locations.formulas.cubes(formula, self.locations.max_steps):
-                rule = self.object_rule(object_shape(cube, numbers), names, "{")
+                rule = self.object_rule(object_shape(cube, numbers), names, "{" + self.space)
                 if rule is not None:
-                    yield rule
+                    yield rule if len(rule.parts) > 2 else _rule([f"{{{self.space}}}"])
 
     def shortest_scalar(self, formula: int, kind: str) -> str | None:
         """The shortest JSON text of a string or number formula; None if there is none."""
@@ -173,7 +173,7 @@ class Analysis:
             if goal is None:
                 return None
             parts += [self.comma, goal] if number else [goal]
-        return _rule([*parts, "]"])
+        return _rule([*parts, self.space + "]"])
 
     def object_rule(self, shape: ObjectShape, names: tuple[str, ...], opening: str) -> Rule | None:
         """The needed properties only, after `opening`; None if one can have no value."""
@@ -183,7 +183,7 @@ class Analysis:
             if goal is None:
                 return None
             parts += [("" if len(parts) == 1 else self.comma) + f'"{spell_text(names[number])}"{self.colon}', goal]
-        return _rule([*parts, "}"])
+        return _rule([*parts, self.space + "}"])
 
 
 def _rule(parts: list[Part]) -> Rule:

@@ -58,8 +58,7 @@ class JsonContexts:
         self.document, self.whitespace = document, whitespace
         self.structure = Structure(whitespace, document.options.limits)
         self.locations = Locations(document)
-        space = self.structure.shortest
-        self.analysis = Analysis(document, self.locations, f"{space},{space}", f"{space}:{space}")
+        self.analysis = Analysis(document, self.locations, self.structure.shortest)
         self.frames = Frames(document, self.locations, self.analysis, in_order=in_order)
         self.contexts: list[Context] = []
         self._numbers: dict[Context, int] = {}

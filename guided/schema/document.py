@@ -48,6 +48,7 @@ class Place:
     pointer: str
     resolver: Any  # referencing's Resolver for the base URI that holds here
     dialect: int
+    is_entered: bool = False  # the resolver stands at the base URI of the sub-schema's own `$id` already
 
 
 @dataclass
@@ -185,7 +186,10 @@ def _resolver(raw: dict[str, Any], registry: Mapping[str, Any] | None) -> tuple[
     for uri, contents in (registry or {}).items():
         contents = from_text(contents) if isinstance(contents, (str, bytes)) else contents
         measure(contents, DEFAULT_LIMITS)
-        other = getattr(specifications, dialect_of(contents, (name, rank), "")[0])
+        try:
+            other = getattr(specifications, dialect_of(contents, (name, rank), uri)[0])
+        except UnsupportedSchema:  # an error only where a reference leads into it
+            other = specification
         resources = resources.with_resource(uri, other.create_resource(contents))
     base = specification.id_of(raw) or ""
     resources = resources.with_resource(base, specification.create_resource(raw))

@@ -33,7 +33,7 @@ class Reader:
         self.dialect, self.resolver = place.dialect, place.resolver
 
     def read(self) -> None:
-        raw, pointer = self.raw, self.place.pointer
+        raw, place, pointer = self.raw, self.place, self.place.pointer
         if pointer and "$schema" in raw:
             name_and_rank = dialect_of(raw, ("", self.dialect), pointer)
             self.dialect = name_and_rank[1]
@@ -42,7 +42,7 @@ class Reader:
             ignored = sorted(key for key in raw if key != "$ref" and key not in ANNOTATIONS)
             self.document.annotations.extend((f"{pointer}/{escape(key)}", f"{key} beside $ref") for key in ignored)
             return
-        if pointer and isinstance(raw.get("$id" if self.dialect > DRAFT4 else "id"), str):
+        if pointer and not place.is_entered and isinstance(raw.get("$id" if self.dialect > DRAFT4 else "id"), str):
             import referencing.jsonschema as specifications
 
             names = {4: "DRAFT4", 6: "DRAFT6", 7: "DRAFT7", 8: "DRAFT201909", 9: "DRAFT202012"}
@@ -87,7 +87,8 @@ class Reader:
             raise UnsupportedSchema(f"$ref must be a string, not {show(target)}", pointer)
         try:
             found = self.resolver.lookup(target)
-        except (referencing.exceptions.Unresolvable, ValueError) as error:  # ValueError: no URI at all
+        except (referencing.exceptions.Unresolvable, ValueError, AttributeError, TypeError) as error:
+            # the last three: no URI, or a value on the way that is no schema
             remote = "://" in target and not target.startswith("#")
             raise UnsupportedSchema(
                 f"$ref {show(target)} leads nowhere ({type(error).__name__})",
@@ -98,7 +99,7 @@ class Reader:
             raise UnsupportedSchema(f"$ref {show(target)} leads to {show(found.contents)}, not to a schema", pointer)
         where = target[1:] if target.startswith("#/") else "" if target == "#" else target
         dialect = dialect_of(found.contents, ("", self.dialect), where)[1]
-        number = self.document.add(Place(found.contents, where, found.resolver, dialect))
+        number = self.document.add(Place(found.contents, where, found.resolver, dialect, is_entered=True))
         self.node.all_of += (number,)
 
     def types(self, value: Any, pointer: str) -> None:

@@ -109,7 +109,7 @@ def spell(tree: Node) -> Node:
         if isinstance(here, Ahead):
             return Ahead(below[0], here.negative)
         if isinstance(here, End):
-            return Ahead(QUOTE)  # a bare quote stands only at the end
+            return QUOTE  # a bare quote stands only at the end, and what a lookahead reads is not consumed
         return here
 
     return fold(tree, combine)
@@ -142,9 +142,12 @@ def string_lexeme(
             tree = Repeat(tree.node, max(tree.least, least), limit)
         kept.append(tree)
     # an automaton that counts characters beside the patterns is needed only for lengths that no pattern implies
-    shortest = max((lengths(tree)[0] for tree in kept), default=0)
-    longest = min((size for tree in kept if (size := lengths(tree)[1]) is not None), default=None)
-    is_counted = least > shortest or (most is not None and (longest is None or longest > most))
+    is_counted = False
+    if least or most is not None:
+        sizes = [lengths(tree) for tree in kept]
+        longest = min((size for _, size in sizes if size is not None), default=None)
+        is_counted = least > max((size for size, _ in sizes), default=0)
+        is_counted = is_counted or (most is not None and (longest is None or longest > most))
     if not kept and not is_counted:
         return FREE_STRING
     counted = [concat(QUOTE, Repeat(ANY_SPELLING, least, most), QUOTE)] if is_counted else []

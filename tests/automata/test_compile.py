@@ -41,14 +41,14 @@ def compiled(seed: int, kinds: str, depth: int = 3) -> tuple[Node, _fast.Dfa]:
         node = tree(rng, depth, kinds)
         try:
             return node, compile_dfa(node)
-        except ConstraintError:     # a lookahead in an unbounded repeat
+        except ConstraintError:  # a lookahead in an unbounded repeat
             continue
 
 
 @pytest.mark.parametrize("kinds", ["plain", "around"])
 def test_random_trees_accept_what_re_matches(kinds: str) -> None:
     for seed in range(1000):
-        node, dfa = compiled(seed, kinds, depth=2)      # re takes exponential time on nested repeats
+        node, dfa = compiled(seed, kinds, depth=2)  # re takes exponential time on nested repeats
         pattern = re.compile(as_re(node))
         for text in TEXTS:
             if len(text) < 7:
@@ -132,12 +132,16 @@ def test_saturated_states_cannot_be_told_apart_within_the_horizon(node: Node, ho
             for left, right in layer:
                 assert (left == _fast.DEAD) == (right == _fast.DEAD)
                 assert dfa.is_accepting(left) == dfa.is_accepting(right)
-            layer = {(dfa.step(left, byte), dfa.step(right, byte)) for left, right in layer for byte in b"ab\xc3\xa9\xe0\xa0\x80"}
+            layer = {
+                (dfa.step(left, byte), dfa.step(right, byte))
+                for left, right in layer
+                for byte in b"ab\xc3\xa9\xe0\xa0\x80"
+            }
 
 
 def test_counts_far_from_their_bounds_share_one_state() -> None:
     dfa = compile_dfa(Repeat(chars("ab"), 0, 1000))
-    states = {dfa.saturate(dfa.run(dfa.start, b"a" * n), 20) for n in range(0, 900)}
+    states = {dfa.saturate(dfa.run(dfa.start, b"a" * n), 20) for n in range(900)}
     assert len(states) == 1
     assert dfa.saturate(dfa.run(dfa.start, b"a" * 990), 20) not in states
 
@@ -153,7 +157,12 @@ def test_labels_name_the_alternatives_that_are_complete() -> None:
     assert dfa.labels(dfa.run(dfa.start, b"ba")) == (5, 7)
     assert dfa.labels(dfa.run(dfa.start, b"bab")) == (7,)
     assert dfa.labels(_fast.DEAD) == ()
-    assert {labels: len(text) for labels, text in dfa.completions(dfa.start).items()} == {(5,): 1, (3, 7): 2, (5, 7): 2, (7,): 2}
+    assert {labels: len(text) for labels, text in dfa.completions(dfa.start).items()} == {
+        (5,): 1,
+        (3, 7): 2,
+        (5, 7): 2,
+        (7,): 2,
+    }
 
 
 def test_accept_drops_states_that_reach_no_wanted_label_set() -> None:
@@ -182,16 +191,20 @@ def test_fingerprints_tell_automata_by_content() -> None:
 # ---- edges of the language ----
 
 
-@pytest.mark.parametrize("node", [NEVER, chars(), Words(()), Concat((A, NEVER)), Both((A, Literal("b"))), Repeat(NEVER, 1, 2)])
+@pytest.mark.parametrize(
+    "node", [NEVER, chars(), Words(()), Concat((A, NEVER)), Both((A, Literal("b"))), Repeat(NEVER, 1, 2)]
+)
 def test_an_empty_language_starts_dead(node: Node) -> None:
     assert compile_dfa(node).start == _fast.DEAD
 
 
 def test_texts_are_utf8_and_nothing_else() -> None:
-    """Every byte string of length <= 2, and 3-byte ones around the surrogates and overlong forms, against Python's decoder."""
+    """Every string of up to 2 bytes, longer ones around surrogates and overlong forms, against Python's decoder."""
     dfa = compile_dfa(ANY_TEXT)
     strings = [bytes(t) for n in (0, 1, 2) for t in itertools.product(range(256), repeat=n)]
-    strings += [bytes([a, b, c]) for a in (0xE0, 0xE1, 0xED, 0xEF) for b in range(0x70, 0xD0) for c in (0x7F, 0x80, 0xBF, 0xC0)]
+    strings += [
+        bytes([a, b, c]) for a in (0xE0, 0xE1, 0xED, 0xEF) for b in range(0x70, 0xD0) for c in (0x7F, 0x80, 0xBF, 0xC0)
+    ]
     strings += [bytes([a, b, 0x80, 0xBF]) for a in range(0xEF, 0xF8) for b in range(0x78, 0xC8)]
     for string in strings:
         try:
@@ -203,7 +216,9 @@ def test_texts_are_utf8_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("outer", [(0, 1), (0, 2), (1, 2), (2, 2), (2, 3), (0, None), (1, None), (2, None), (3, 5)])
-@pytest.mark.parametrize("inner", [(0, 1), (0, 3), (1, 1), (1, 2), (1, 3), (2, 3), (3, 3), (3, 4), (0, None), (1, None), (2, None)])
+@pytest.mark.parametrize(
+    "inner", [(0, 1), (0, 3), (1, 1), (1, 2), (1, 3), (2, 3), (3, 3), (3, 4), (0, None), (1, None), (2, None)]
+)
 def test_nested_repeats_are_folded_only_where_that_is_exact(outer: tuple, inner: tuple) -> None:
     node = Repeat(Repeat(A, *inner), *outer)
     body, least, most = fold(node)
@@ -245,7 +260,10 @@ def test_completions_of_large_counts_are_exact() -> None:
     [
         (Literal("a" * 2000), "max_nfa_states"),
         (Both((concat(ANY_TEXT, A, Repeat(chars("ab"), 12, 12)), ANY_TEXT)), "max_dfa_states"),
-        (Repeat(Repeat(Concat((Repeat(Concat((A, Repeat(A, 2, 2**29))), 2, 2**29), A)), 2, 2**29), 2, 3), "max_nfa_states"),
+        (
+            Repeat(Repeat(Concat((Repeat(Concat((A, Repeat(A, 2, 2**29))), 2, 2**29), A)), 2, 2**29), 2, 3),
+            "max_nfa_states",
+        ),
     ],
     ids=["long", "determinisation", "nest"],
 )

@@ -39,7 +39,12 @@ def test_choice_takes_exactly_its_options() -> None:
 
 @pytest.mark.parametrize(
     ("options", "reason"),
-    [([], "at least one"), (["a", 5], "option 1 is not a str"), (["a", "b\ud800"], "option 1 .* U\\+D800"), ("yes", "list of texts")],
+    [
+        ([], "at least one"),
+        (["a", 5], "option 1 is not a str"),
+        (["a", "b\ud800"], "option 1 .* U\\+D800"),
+        ("yes", "list of texts"),
+    ],
 )
 def test_bad_options_are_named(options: Any, reason: str) -> None:
     with pytest.raises(ConstraintError, match=reason):
@@ -54,10 +59,25 @@ def test_a_hundred_thousand_options() -> None:
 
 @pytest.mark.parametrize(
     "pattern",
-    ["a{1,2147483647}", "(a{1,1000}){1,1000}", "((a{1,100}b?){1,100}c?){1,100}", "(a|aa){0,1000}", "(.*a){30}", "(a|b)*a(a|b){30}",
-     "(a?){60}a{60}", r"[\s\S]{500}x[\s\S]{500}", "(a*b*){1,500}c", "((a?){9}(b?){9}){9}", "(a{0,50}){7,9}{0}b|(a?){3}a*",
-     "(x+x+)+y|a*", "((((((a?){2}b?){2}c?){2}){2}){2}){2}", "(?=.{0,20}a)[ab]*", "(a|(?=b)b){1,40}", "(^|a){1,50}($|b){0,50}"],
-)  # fmt: skip
+    [
+        "a{1,2147483647}",
+        "(a{1,1000}){1,1000}",
+        "((a{1,100}b?){1,100}c?){1,100}",
+        "(a|aa){0,1000}",
+        "(.*a){30}",
+        "(a|b)*a(a|b){30}",
+        "(a?){60}a{60}",
+        r"[\s\S]{500}x[\s\S]{500}",
+        "(a*b*){1,500}c",
+        "((a?){9}(b?){9}){9}",
+        "(a{0,50}){7,9}{0}b|(a?){3}a*",
+        "(x+x+)+y|a*",
+        "((((((a?){2}b?){2}c?){2}){2}){2}){2}",
+        "(?=.{0,20}a)[ab]*",
+        "(a|(?=b)b){1,40}",
+        "(^|a){1,50}($|b){0,50}",
+    ],
+)
 def test_costly_patterns_are_bounded_work(pattern: str) -> None:
     """Compiling and reading 300 bytes makes few states, or a LimitExceeded; this test would hang otherwise."""
     try:
@@ -66,7 +86,7 @@ def test_costly_patterns_are_bounded_work(pattern: str) -> None:
         dfa.run(dfa.start, b"a" * 300)
         assert dfa.n_states < 20_000
     except RegexSyntaxError:
-        assert "}{0}" in pattern        # a multiple repeat
+        assert "}{0}" in pattern  # a multiple repeat
     except LimitExceeded:
         assert pattern.startswith("(?=")
 

@@ -14,7 +14,15 @@ from guided.automata.syntax import MAX_CODE_POINT, invert, normalise
 from guided.automata.utf8 import utf8_graph
 
 # all blocks with characters in them, and the edges of what is empty or for private use
-CODE_POINTS = [*range(0xD800), *range(0xE000, 0x33000), *range(0xE0000, 0xE0200), 0xEFFFF, 0xF0000, 0x100000, MAX_CODE_POINT]
+CODE_POINTS = [
+    *range(0xD800),
+    *range(0xE000, 0x33000),
+    *range(0xE0000, 0xE0200),
+    0xEFFFF,
+    0xF0000,
+    0x100000,
+    MAX_CODE_POINT,
+]
 KNOWN = frozenset(CODE_POINTS)
 same_version = pytest.mark.skipif(
     unicodedata.unidata_version != unicode_data.VERSION,
@@ -59,7 +67,22 @@ def test_case_is_that_of_re() -> None:
 
 
 @same_version
-@pytest.mark.parametrize("pattern", ["[a-z]", "[^k]", "[А-Я]", "[\U00010400-\U00010410]", "[ſ-ƀ]", r"[\w]", r"[\Wa-f]", "[µ]", "[ẞ-ể]", "[\u1c80-\u1c88]", "[\u00ff-\U00010410]"])
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "[a-z]",
+        "[^k]",
+        "[А-Я]",
+        "[\U00010400-\U00010410]",
+        "[ſ-ƀ]",
+        r"[\w]",
+        r"[\Wa-f]",
+        "[µ]",
+        "[ẞ-ể]",
+        "[\u1c80-\u1c88]",
+        "[\u00ff-\U00010410]",
+    ],
+)
 def test_case_of_sets_is_that_of_re(pattern: str) -> None:
     for flags in (re.I, re.I | re.A):
         node = parse(pattern, flags)
@@ -72,12 +95,20 @@ def test_scripts_and_binaries_are_those_of_the_regex_package() -> None:
     for name in ["Greek", "Han", "Latin", "Cyrillic", "Alphabetic", "Lowercase", "ID_Start"]:
         found = set(members(tables.property_ranges(name)))
         for c in range(0, 0x3000, 7):
-            assert (c in found) == bool(regex.fullmatch(rf"\p{{{name}}}", chr(c))) or unicodedata.category(chr(c)) == "Cn"
+            assert (c in found) == bool(regex.fullmatch(rf"\p{{{name}}}", chr(c))) or unicodedata.category(
+                chr(c)
+            ) == "Cn"
 
 
 def test_names_are_compared_as_unicode_does() -> None:
     wanted = tables.property_ranges("Lu")
-    for name in ("Uppercase_Letter", "uppercase letter", "UPPERCASE-LETTER", "gc=Lu", "General_Category=UppercaseLetter"):
+    for name in (
+        "Uppercase_Letter",
+        "uppercase letter",
+        "UPPERCASE-LETTER",
+        "gc=Lu",
+        "General_Category=UppercaseLetter",
+    ):
         assert tables.property_ranges(name) == wanted
     assert tables.property_ranges("Script=Old_Italic") == tables.property_ranges("olditalic")
     for name in ("", "Lx", "sc=Lu", "gc=Greek", "blk=Basic_Latin", "Lu=Yes"):

@@ -23,9 +23,17 @@ from guided.automata.syntax import (
 )
 
 COUNTS = [(0, 1), (0, None), (1, None), (2, None), (0, 2), (2, 2), (1, 3), (2, 4), (3, 5), (0, 3), (4, None), (0, 0)]
-SETS: list[list[tuple[int, int] | str]] = [["ab"], ["b"], [(0x61, 0x10FFFF)], ["aé"], [(0x80, 0xFFF)], [(0xD000, 0xFFFF)]]
+SETS: list[list[tuple[int, int] | str]] = [
+    ["ab"],
+    ["b"],
+    [(0x61, 0x10FFFF)],
+    ["aé"],
+    [(0x80, 0xFFF)],
+    [(0xD000, 0xFFFF)],
+]
 TEXTS = ["".join(t) for n in range(5) for t in itertools.product("ab\n", repeat=n)] + [
-    "é", "aé", "éa", "a\u0800b", "\U0001f600", "bb\u0800", "\uffff\ue000a", "aaaaaaa", "abababab", "bbbbbbbbb", "aaabbb\n",
+    "é", "aé", "éa", "a\u0800b", "\U0001f600", "bb\u0800", "\uffff\ue000a", "aaaaaaa", "abababab", "bbbbbbbbb",
+    "aaabbb\n",
 ]  # fmt: skip
 
 

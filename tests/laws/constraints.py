@@ -26,8 +26,9 @@ class EvenZeros:
         return state == "end"
 
 
-def machine(delimited: bool) -> Constraint:
-    return Constraint(f"distinct words ({delimited=})", lambda: _fast.Machine(DistinctWords(delimited)))
+def machine(delimited: bool, exceptions: bool = False) -> Constraint:
+    name = f"distinct words ({delimited=}, {exceptions=})"
+    return Constraint(name, lambda: _fast.Machine(DistinctWords(delimited, exceptions)))
 
 
 def external() -> Constraint:
@@ -59,6 +60,7 @@ ALL_CONSTRAINTS: dict[str, Constraint] = {
     "union of external": external() | guided.regex(r"0+a"),
     "machine delimited": machine(True),
     "machine undelimited": machine(False),
+    "machine with exceptions": machine(True, True),
     "machine or regex": machine(True) | guided.regex(r"[ab]{2}x"),
     "json object": guided.json_schema(PERSON),
     "json free object": guided.json_schema({"type": "object"}),

@@ -14,10 +14,10 @@ PIECES = [b"a,", b"a,b", b"a,a,", b"b;", b"ab,ab,a", b",a,b,", b"aa", b"b,a,b;",
 VOCAB = Vocabulary([bytes([byte]) for byte in range(256)] + PIECES, eos_ids={270}, size=280)
 
 
-@pytest.mark.parametrize("delimited", [True, False])
+@pytest.mark.parametrize("front_end", [(True, False), (False, False), (True, True)], ids=str)
 @pytest.mark.parametrize("seed", range(25))
-def test_masks_are_the_viable_prefixes_of_the_language(delimited, seed):
-    machine = _fast.Machine(DistinctWords(delimited))
+def test_masks_are_the_viable_prefixes_of_the_language(front_end, seed):
+    machine = _fast.Machine(DistinctWords(*front_end))
     matcher, rng = _fast.Matcher(_fast.index_of(machine, VOCAB, 1 << 20)), random.Random(seed)
     for _ in range(14):
         allowed = ids_of(matcher.mask(), VOCAB.size)

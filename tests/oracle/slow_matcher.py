@@ -1,7 +1,7 @@
-"""The twin of the automata: which ends can a syntax tree reach in a text?  By the definition of each node, on the text itself.
+"""The twin of the automata: which ends can a syntax tree reach in a text?  By the definition of each node.
 
-Nothing is compiled: a node maps (text, where it starts) to the set of places where it may end.  Exponential nowhere, slow
-everywhere.  Anchors and lookahead read the text around their place, as their definition says.
+Nothing is compiled: a node maps (text, where it starts) to the set of places where it may end.  Slow everywhere,
+exponential nowhere.  Anchors and lookahead read the text around their place, as their definition says.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def repeated(body: Node, least: int, most: int | None, text: str, start: int) ->
     """Ends after least..most rounds; rounds beyond the text's length can only be empty ones, which change nothing."""
     here, found = {start}, set()
     rounds = min(most, least + len(text) + 1) if most is not None else least + len(text) + 1
-    if least > len(text) + 1:               # more rounds than characters: all but len(text) + 1 of them are empty
+    if least > len(text) + 1:  # more rounds than characters: all but len(text) + 1 of them are empty
         rounds, least = rounds - (least - len(text) - 1), len(text) + 1
     for done in range(rounds + 1):
         if done >= least:

@@ -35,7 +35,22 @@ def oracle(text, low, high, is_integer):
 
 
 def bounds():
-    values = ["-15.05", "-10", "-1", "-0.95", "-0.001", "0", "0.1", "0.509", "1", "1.05", "5.9", "15", "95.951", "99.999"]
+    values = [
+        "-15.05",
+        "-10",
+        "-1",
+        "-0.95",
+        "-0.001",
+        "0",
+        "0.1",
+        "0.509",
+        "1",
+        "1.05",
+        "5.9",
+        "15",
+        "95.951",
+        "99.999",
+    ]
     rng = random.Random(1)
     for _ in range(60):
         low, high = sorted(map(Decimal, rng.sample(values, 2)))
@@ -62,8 +77,30 @@ def test_bounds_are_exact_on_every_text_of_few_digits(is_integer):
 def test_what_json_dumps_writes_is_accepted_iff_it_is_within_bounds(exclusive):
     rng = random.Random(4)
     values = [rng.choice([1, -1]) * rng.random() * 10.0 ** rng.randint(-25, 25) for _ in range(400)]
-    values += [0, 1, -1, 10**15, 10**19, 1e15, 1e16, 9999999999999998.0, 1e22, 0.1, 1e-4, 0.00012345678901234567, 1e-5, 5e-300]
-    for low, high in [(-1.5e-7, 3.25e17), (0, 1), (1e-10, 1e10), (-2.5, -1e-6), (0.1, 0.30000000000000004), (1e16, 1e18)]:
+    values += [
+        0,
+        1,
+        -1,
+        10**15,
+        10**19,
+        1e15,
+        1e16,
+        9999999999999998.0,
+        1e22,
+        0.1,
+        1e-4,
+        0.00012345678901234567,
+        1e-5,
+        5e-300,
+    ]
+    for low, high in [
+        (-1.5e-7, 3.25e17),
+        (0, 1),
+        (1e-10, 1e10),
+        (-2.5, -1e-6),
+        (0.1, 0.30000000000000004),
+        (1e16, 1e18),
+    ]:
         words = ("exclusiveMinimum", "exclusiveMaximum") if exclusive else ("minimum", "maximum")
         machine = recognizer({"type": "number", words[0]: low, words[1]: high})
         for value in [*values, low, high]:
