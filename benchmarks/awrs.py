@@ -3,7 +3,7 @@
     python -m benchmarks.awrs step       one step at |V| = 128,000, beside genlm-control (in an environment that has it)
     python -m benchmarks.awrs mask       the same against asking about every token, 10 us a question
     python -m benchmarks.awrs asked      questions per token under constraints, with the built-in model (or --model DIR)
-    python -m benchmarks.awrs particles  wall clock of 16 particles against one, with the built-in model (or --model DIR)
+    python -m benchmarks.awrs particles  wall clock of 16 particles against one, with the same model
 
 One thread.  Every part prints a Markdown table and one JSON line.
 """

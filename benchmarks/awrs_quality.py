@@ -2,8 +2,8 @@
 
     python -m benchmarks.awrs_quality [--model DIR] [--runs 20] [--plot docs/awrs_quality.svg]
 
-Truth is long runs: SMC with masks and many particles, twice, so that its own noise is seen beside the others.  The measure
-is what a user feels: the distribution over texts of one text drawn from a run, averaged over many runs, against the truth.
+Truth is long runs: SMC with many particles, twice, so that its own noise is seen beside the others.  The measure is
+what a user feels: the distribution over texts of one text drawn from a run, averaged over many runs, against the truth.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def distance(left: dict[str, float], right: dict[str, float]) -> float:
 
 
 def divergence(truth: dict[str, float], found: dict[str, float]) -> float:
-    """KL(truth, found), with a thousandth of the truth mixed in so that a text never drawn counts, but not infinitely."""
+    """KL(truth, found), with a thousandth of the truth mixed in: a text never drawn counts, but not infinitely."""
     return sum(p * math.log(p / (0.999 * found.get(text, 0.0) + 0.001 * p)) for text, p in truth.items() if p > 0)
 
 
@@ -86,7 +86,8 @@ def measure(lm: Any, n_runs: int) -> list[list[Any]]:
         prompt, constraint, _ = make()
         options = {"max_tokens": MAX_TOKENS, "end": "free"}
         long = [
-            guided.smc(lm, prompt, constraint, n_particles=LONG, sampler="awrs", seed=seed, **options) for seed in (1, 2)
+            guided.smc(lm, prompt, constraint, n_particles=LONG, sampler="awrs", seed=seed, **options)
+            for seed in (1, 2)
         ]
         truth = probabilities(long, proper=True)
         rows.append([task, "a second long run", distance(long[0].probabilities, long[1].probabilities), 0.0, 0.0, 0.0])

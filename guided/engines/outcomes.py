@@ -44,9 +44,10 @@ def choice_logprobs(
     if encodings not in ("all", "canonical"):
         raise ValueError(f'encodings must be "all" or "canonical", not {encodings!r}')
     prompt_ids = lm.encode(prompt)
-    walk = Walk(lm, [choice.encode() for choice in dict.fromkeys(choices)], end)
+    distinct = list(dict.fromkeys(choices))
+    walk = Walk(lm, [choice.encode() for choice in distinct], end)
     canonical = {
-        choice.encode(): walk.follow(tree_of(lm, prompt_ids), lm.encode_text(choice)) for choice in dict.fromkeys(choices)
+        choice.encode(): walk.follow(tree_of(lm, prompt_ids), lm.encode_text(choice)) for choice in distinct
     }
     if encodings == "canonical":
         return {choice: canonical[choice.encode()] for choice in choices}

@@ -127,7 +127,7 @@ class Posterior:
             longest = max((one.raw for one in self.particles), key=len, default=b"")
             raise DeadEnd(
                 f"no text that fits was found: all {len(self.particles)} particles died, the longest after "
-                f"{longest!r}. More particles, more max_tokens, or a prefix test that turns texts away earlier may help",
+                f"{longest!r}. More particles, more max_tokens, or a prefix test that is stricter may help",
                 longest,
             )
         return alive

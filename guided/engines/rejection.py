@@ -22,7 +22,7 @@ def rejection(
     max_tokens: int = 256,
     seed: int | None = None,
 ) -> Posterior:
-    """Independent exact samples: whole texts as the model writes them, thrown away at the first token that does not fit.
+    """Independent exact samples: whole texts as the model writes them, thrown away at the first misfit.
 
     n : texts wanted.      max_tries : texts begun at most.      Other arguments: see smc.
     Returns a Posterior with at most n particles of weight 1; log_z is log(texts that fit / tries), -inf if none fits.

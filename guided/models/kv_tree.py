@@ -1,8 +1,8 @@
 """KVTree: contexts that grow as a tree on one transformers model, all of them in one row of its key-value cache.
 
 Every token has one slot of the cache, and sees its ancestors alone, by a mask.  A fork is a number, the prompt is there
-once, contexts with the same tokens are one, and what is dropped costs nothing more.  Models whose attention takes no mask
-of its own, or counts slots instead of positions, get KVRows: one row of a batch per context.
+once, contexts with the same tokens are one, and what is dropped costs nothing more.  Models whose attention takes no
+mask of its own, or counts slots instead of positions, get KVRows: one row of a batch per context.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class KVTree:
         self.lm, self.n_prompt, self.n_slots = lm, len(prompt_ids), len(prompt_ids)
         session = KVSession(lm, [prompt_ids])
         self.cache = session.cache
-        self.paths: dict[int, np.ndarray[Any, np.dtype[np.int64]]] = {0: np.empty(0, np.int64)}  # slots after the prompt
+        # context -> its slots after the prompt
+        self.paths: dict[int, np.ndarray[Any, np.dtype[np.int64]]] = {0: np.empty(0, np.int64)}
         self.logits: dict[int, torch.Tensor] = {0: session.logits[0]}
         self.n_rows = 1
 
@@ -103,7 +104,7 @@ class KVTree:
 
 
 class KVRows:
-    """The same methods over a KVSession; only contexts of the last extend() (or the prompt, at first) can be extended."""
+    """The same methods over a KVSession; only contexts of the last extend() (at first the prompt) can be extended."""
 
     def __init__(self, lm: HuggingFaceModel, prompt_ids: Sequence[int]) -> None:
         self.session = KVSession(lm, [prompt_ids])
