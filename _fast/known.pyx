@@ -31,22 +31,21 @@ def known_tokens(Index index not None, state_t state, word_t[::1] accepted, word
     machine_index, machine = <MachineIndex>index, <Machine>index.recognizer
     context, lexer_state, _, _ = machine.keys[state]
     lexer = machine.lexer(context)
-    if lexer is None:
-        return False
-    lexer_index = machine_index.lexer_indexes.get(lexer)
-    if lexer_index is None:
-        lexer_index = machine_index.lexer_indexes[lexer] = process_lexer_index(lexer, index.vocab)
-    entry = lexer_index.entry(lexer_state)
-    memcpy(&accepted[0], entry.inner, <size_t>index.n_words * sizeof(word_t))
+    accepted[:] = 0
     undecided[:] = 0
-    leaving = []
-    for group in entry.leaving:
-        machine_index.collect(group, leaving)
-    for token in leaving:
-        set_bit(&undecided[0], token)
-    if entry.ends_here:
+    if lexer is not None:
+        lexer_index = machine_index.lexer_indexes.get(lexer)
+        if lexer_index is None:
+            lexer_index = machine_index.lexer_indexes[lexer] = process_lexer_index(lexer, index.vocab)
+        entry = lexer_index.entry(lexer_state)
+        memcpy(&accepted[0], entry.inner, <size_t>index.n_words * sizeof(word_t))
+        leaving = []
+        for group in entry.leaving:
+            machine_index.collect(group, leaving)
+        for token in leaving:
+            set_bit(&undecided[0], token)
         node = 1
-        while node < trie.n_nodes:             # the first bytes that the lexer cannot read end its lexeme
+        while entry.ends_here and node < trie.n_nodes:     # bytes that the lexer cannot read end its lexeme
             if lexer.after(lexer_state, trie.byte[node]) == DEAD_STATE:
                 for k in range(trie.first[node], trie.first[node + trie.subtree[node]]):
                     set_bit(&undecided[0], trie.order[k])

@@ -2,8 +2,8 @@
 
     python -m benchmarks.awrs_quality [--model DIR] [--runs 20] [--plot docs/awrs_quality.svg]
 
-Truth is long runs: SMC with many particles, twice, so that its own noise is seen beside the others.  The measure is
-what a user feels: the distribution over texts of one text drawn from a run, averaged over many runs, against the truth.
+Truth is exact: the probability of every member, over all its spellings.  The measure is what a user feels: the
+distribution over texts of one text drawn from a run, averaged over many runs, against the truth.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,37 +18,41 @@ import guided
 from benchmarks.awrs import table
 from guided.engines.posterior import Posterior
 
-LONG = 600  # particles of a long run
 MAX_TOKENS = 24
+Task = tuple[str, Any, list[str]]  # prompt, constraint, all members
 
 
-def pattern_task() -> tuple[str, Any, Callable[[str], str]]:
-    """A pattern with a global condition that no mask of the pattern sees: the digits of a time add up to 10."""
-    times = guided.regex(r"[012]\d:[0-5]\d")
-    total = guided.predicate(complete=lambda text: sum(int(c) for c in text if c.isdigit()) == 10, name="sum is 10")
-    return "The train leaves at ", times & total, str
+def digits_task() -> Task:
+    """A pattern with a condition on the whole text that no mask of it sees: the digits of a time add up to 10."""
+
+    def is_ten(text: str) -> bool:
+        return sum(int(letter) for letter in text if letter.isdigit()) == 10
+
+    texts = [f"{hour:02}:{minute:02}" for hour in range(30) for minute in range(60)]
+    times = guided.regex(r"[012]\d:[0-5]\d") & guided.predicate(complete=is_ten)
+    return "The train leaves at ", times, [text for text in texts if is_ten(text)]
 
 
-def cross_field_task() -> tuple[str, Any, Callable[[str], str]]:
-    """JSON whose second number must exceed the first."""
-    form = guided.regex(r'\{"low": \d{1,2}, "high": \d{1,2}\}')
+def fields_task() -> Task:
+    """JSON with a rule across fields: the second number exceeds the first."""
 
-    def ordered(text: str) -> bool:
+    def is_ordered(text: str) -> bool:
         found = json.loads(text)
         return bool(found["low"] < found["high"])
 
-    return "The range is ", form & guided.predicate(complete=ordered, name="low < high"), str
+    texts = [f'{{"low": {low}, "high": {high}}}' for low in range(10) for high in range(10)]
+    form = guided.regex(r'\{"low": \d, "high": \d\}') & guided.predicate(complete=is_ordered)
+    return "A range as JSON: ", form, [text for text in texts if is_ordered(text)]
 
 
-def dead_end_task() -> tuple[str, Any, Callable[[str], str]]:
-    """Local masking walks into a corner: most first words have no good second one."""
-    pairs = guided.regex(r"(the|a|an|my|his) (xylophone|dog|qat)")
-    return "She was looking for ", pairs & guided.predicate(
-        complete=lambda text: not text.startswith(("the ", "a ")) or text.endswith("xylophone"), name="rare"
-    ), str
+def dead_end_task() -> Task:
+    """A mask that looks one word ahead walks into a corner: after the usual first words no usual second one fits."""
+    pairs = [f"{first} {second}" for first in ("the", "a", "an", "my", "his") for second in ("xylophone", "dog", "qat")]
+    texts = [text for text in pairs if not text.startswith(("the ", "a ")) or text.endswith("xylophone")]
+    return "She was looking for ", guided.choice(texts), texts
 
 
-TASKS = {"digits sum to 10": pattern_task, "JSON, low < high": cross_field_task, "dead ends": dead_end_task}
+TASKS = {"digits sum to 10": digits_task, "JSON, low < high": fields_task, "dead ends": dead_end_task}
 METHODS: dict[str, dict[str, Any]] = {
     "local masking": {"n_particles": 1, "sampler": "mask"},
     "sample and rerank, 10": {"n_particles": 10, "sampler": "mask", "ess_threshold": 0},
@@ -58,14 +61,13 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 
 
-def probabilities(runs: list[Posterior], proper: bool) -> dict[str, float]:
-    """Distribution of one text drawn from each run that found one; with `proper`, runs weighted by their log_z."""
+def probabilities(runs: list[Posterior]) -> dict[str, float]:
+    """Distribution of one text drawn from each run that found one."""
     found: dict[str, float] = {}
     for run in runs:
         if run.log_z > -math.inf:
-            share = math.exp(run.log_z) if proper else 1.0
             for text, prob in run.probabilities.items():
-                found[text] = found.get(text, 0.0) + share * prob
+                found[text] = found.get(text, 0.0) + prob
     total = math.fsum(found.values())
     return {text: value / total for text, value in found.items()} if total else {}
 
@@ -83,17 +85,15 @@ def divergence(truth: dict[str, float], found: dict[str, float]) -> float:
 def measure(lm: Any, n_runs: int) -> list[list[Any]]:
     rows = []
     for task, make in TASKS.items():
-        prompt, constraint, _ = make()
-        options = {"max_tokens": MAX_TOKENS, "end": "free"}
-        long = [
-            guided.smc(lm, prompt, constraint, n_particles=LONG, sampler="awrs", seed=seed, **options)
-            for seed in (1, 2)
-        ]
-        truth = probabilities(long, proper=True)
-        rows.append([task, "a second long run", distance(long[0].probabilities, long[1].probabilities), 0.0, 0.0, 0.0])
+        prompt, constraint, texts = make()
+        logp = guided.choice_logprobs(lm, prompt, texts, end=True, tolerance=1e-3)
+        total = math.fsum(math.exp(value) for value in logp.values())
+        truth = {text: math.exp(value) / total for text, value in logp.items()}
         for name, given in METHODS.items():
-            runs = [guided.smc(lm, prompt, constraint, seed=100 + seed, **given, **options) for seed in range(n_runs)]
-            found = probabilities(runs, proper=False)
+            runs = [
+                guided.smc(lm, prompt, constraint, max_tokens=MAX_TOKENS, seed=seed, **given) for seed in range(n_runs)
+            ]
+            found = probabilities(runs)
             failed = sum(run.log_z == -math.inf for run in runs) / n_runs
             asked = sum(run.n_asked for run in runs) / n_runs
             rows.append([task, name, distance(truth, found), divergence(truth, found), failed, asked])

@@ -1,8 +1,8 @@
 """asap(): samples that learn: where earlier ones ran into dead ends, later ones go less.  Grammar-aligned decoding.
 
 For every beginning that was seen, a bound c on the probability that the model, going on from there, fits: 1 at first,
-and after each sample the sum of p(token) c(beginning + token) over what may follow.  Tokens are drawn by p c, so samples
-come ever closer to the model's distribution given the constraint, and their weights make them exact at any time.
+and after each sample the sum of p(token) c(beginning + token) over what may follow.  Tokens are drawn by p c, so
+samples come ever closer to the model's distribution given the constraint; their weights make them exact at any time.
 Source: ASAp, arXiv:2405.21047; the rejection form, in which every sample is exact, arXiv:2510.01902.  Weights: ours.
 """
 

@@ -178,7 +178,8 @@ class Run:
                 one.logp += urns[one.node].logp(token)
                 one.take(token, spelled, token in self.asker.eos_ids, self.asker.after(one.state, token))
                 if self.end == "free" and self.asker.is_over(one.state):
-                    one.is_finished = True
+                    one.is_finished = self.asker.may_end(one.state, one.raw)
+                    one.logw += 0.0 if one.is_finished else -math.inf
             rejected = tuple(self.vocab.tokens[turned] for turned in step.rejected)
             moves[number] = Move(
                 spelled, one.is_finished, one.logw, form, step.n_asked + n_full.get(number, 0), rejected

@@ -131,6 +131,9 @@ def test_a_text_that_nothing_can_follow_may_end_by_itself():
     result = guided.smc(toy(), [], guided.choice(["cab"]), end="free", n_particles=3, seed=0)
     assert {one.text for one in result.particles} == {"cab"}
     assert all(EOS not in one.tokens for one in result.particles)
+    tested = guided.choice(["cab", "ab"]) & guided.predicate(complete=lambda text: text == "ab")
+    found = guided.smc(toy(), [], tested, end="free", n_particles=20, seed=0)
+    assert set(found.probabilities) == {"ab"}
 
 
 def test_logp_is_the_model_s_own_and_values_are_parsed():
