@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import guided
-from benchmarks.awrs import table
+from benchmarks.awrs import as_black_box, table
 from guided.engines.posterior import Posterior
 
 MAX_TOKENS = 24
@@ -54,9 +54,9 @@ def dead_end_task() -> Task:
 
 TASKS = {"digits sum to 10": digits_task, "JSON, low < high": fields_task, "dead ends": dead_end_task}
 METHODS: dict[str, dict[str, Any]] = {
-    "local masking": {"n_particles": 1, "sampler": "mask"},
-    "sample and rerank, 10": {"n_particles": 10, "sampler": "mask", "ess_threshold": 0},
-    "SMC with masks, 10": {"n_particles": 10, "sampler": "mask", "ess_threshold": 0.9},
+    "local masking": {"n_particles": 1, "sampler": "auto"},
+    "sample and rerank, 10": {"n_particles": 10, "sampler": "auto", "ess_threshold": 0},
+    "SMC with masks, 10": {"n_particles": 10, "sampler": "auto", "ess_threshold": 0.9},
     "SMC with AWRS, 5": {"n_particles": 5, "sampler": "awrs", "ess_threshold": 0.5},
 }
 
@@ -70,6 +70,16 @@ def probabilities(runs: list[Posterior]) -> dict[str, float]:
                 found[text] = found.get(text, 0.0) + prob
     total = math.fsum(found.values())
     return {text: value / total for text, value in found.items()} if total else {}
+
+
+def blind(constraint: Any) -> Any:
+    """The same texts, by tests alone."""
+    if not hasattr(constraint, "tests"):
+        return as_black_box(constraint)
+    box = as_black_box(constraint.language)
+    for test in constraint.tests:
+        box = box & guided.predicate(complete=test.complete)
+    return box
 
 
 def distance(left: dict[str, float], right: dict[str, float]) -> float:
@@ -90,9 +100,9 @@ def measure(lm: Any, n_runs: int) -> list[list[Any]]:
         total = math.fsum(math.exp(value) for value in logp.values())
         truth = {text: math.exp(value) / total for text, value in logp.items()}
         for name, given in METHODS.items():
-            runs = [
-                guided.smc(lm, prompt, constraint, max_tokens=MAX_TOKENS, seed=seed, **given) for seed in range(n_runs)
-            ]
+            # AWRS is given the language as a test alone; the others its masks.
+            used = blind(constraint) if given["sampler"] == "awrs" else constraint
+            runs = [guided.smc(lm, prompt, used, max_tokens=MAX_TOKENS, seed=seed, **given) for seed in range(n_runs)]
             found = probabilities(runs)
             failed = sum(run.log_z == -math.inf for run in runs) / n_runs
             asked = sum(run.n_asked for run in runs) / n_runs
