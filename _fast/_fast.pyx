@@ -1,8 +1,6 @@
 """The compiled core of guided, in reading order.  Cython sources live in `_fast/`; the stub is guided/_fast.pyi."""
 
-import collections
 import hashlib
-import weakref
 from array import array
 
 import numpy as np
@@ -25,12 +23,13 @@ include "dfa.pyx"            # a regular language: sets of places in the byte au
 include "table.pyx"          # finished automata: product, complement, minimisation
 include "trie.pyx"           # the tokens of a vocabulary as a flat tree
 include "walk.pyx"           # which tokens may a language read next?
-include "external.pyx"      # a language written in Python
+include "external.pyx"       # a language written in Python
 include "product.pyx"        # two languages side by side, for & and |
 include "machine.pyx"        # lexers and contexts: JSON, grammars
 include "rows.pyx"           # finished masks by state
 include "lexing.pyx"         # what every token does to one lexer
 include "index.pyx"          # a recogniser met a vocabulary
+include "indexes.pyx"        # the same for composed languages
 include "matcher.pyx"        # one text in the making
 include "known.pyx"          # what is known of a mask without making it
 include "random.pyx"         # random numbers by address

@@ -4,7 +4,9 @@
 # the Dfa is a sorted set of places.  Of two places that differ in one counter only, both past its lower bound, the lower
 # count can do all that the higher can, so only it is kept: (a|aa){0,1000} has small sets and stays cheap.
 
-MAX_COMPLETIONS_STATES = 4_000
+
+cdef enum:
+    REACHED_BITS = 6
 
 
 cdef int compare_places(const void* left, const void* right) noexcept nogil:
@@ -28,14 +30,15 @@ cdef class Dfa(Recognizer):
     cdef int32_t* buckets            # open addressing: state + 1, or 0
     cdef int32_t n_buckets           # a power of two
     cdef uint64_t* scratch           # the set being made
-    cdef int32_t n_scratch, scratch_capacity
+    cdef int32_t n_scratch, scratch_capacity, n_reached
+    cdef uint64_t* reached           # [2**REACHED_BITS]: places whose closure is in the set already, by hash: place + 1, or 0
     cdef list _labels                # per state: its label set once asked for, else None
     cdef object _finish              # distances to acceptance, made when first asked for (finish.pyx)
     cdef object _fingerprint
 
     def __dealloc__(self):
         free(self.places); free(self.set_first); free(self.buckets); free(self.scratch)
-        free(self.hashes); free(self.low_hashes)
+        free(self.hashes); free(self.low_hashes); free(self.reached)
 
     def __init__(self, Nfa nfa, starts, int32_t max_states=4_000_000, bint closed=False):
         """The language that `nfa` reads from any of the states `starts` (-1: nothing).
@@ -43,6 +46,9 @@ cdef class Dfa(Recognizer):
         closed : `starts` is a closure (Nfa.closure) and no further empty edges are followed at the start.
         """
         self.nfa = nfa
+        self.reached = <uint64_t*>calloc(1 << REACHED_BITS, sizeof(uint64_t))
+        if self.reached == NULL:
+            raise MemoryError()
         self._labels = []
         self.max_states = max_states
         self.counter_bits = nfa.bits
@@ -73,8 +79,13 @@ cdef class Dfa(Recognizer):
         """Put all places that `state` stands for into the set being made."""
         cdef NfaState* node = &self.nfa.states[state]
         cdef int32_t k, item
+        cdef uint64_t place = (<uint64_t>state << self.counter_bits) | counters
         if node.n_empty == 0 and node.loop < 0:
-            return self.put((<uint64_t>state << self.counter_bits) | counters)
+            return self.put(place)
+        if node.loop >= 0:
+            return self.turn(node.loop, counters)
+        if self.is_repeated(place):
+            return 0
         if node.closure < 0:
             self.nfa.close(state)
         for k in range(node.n_closure):
@@ -85,6 +96,19 @@ cdef class Dfa(Recognizer):
                 self.put((<uint64_t>item << self.counter_bits) | counters)
         return 0
 
+    cdef inline bint is_repeated(self, uint64_t place) noexcept:
+        """Whether this place was asked about before while this set is made; forgetful, which costs time and nothing else.
+
+        In (a{1,1}|a{1,2}|...){1,50} hundreds of rounds end at once, and all of them begin the same next round.
+        """
+        cdef uint64_t* slot = self.reached + ((place * 0x9E3779B97F4A7C15ULL) >> (64 - REACHED_BITS))
+        if slot[0] == place + 1:
+            return True
+        if slot[0] == 0:
+            self.n_reached += 1
+        slot[0] = place + 1
+        return False
+
     cdef int turn(self, int32_t index, uint64_t counters) except -1:
         """A round of a counted loop has ended: begin the next one, or leave, or both."""
         cdef NfaLoop* loop = &self.nfa.loops[index]
@@ -92,7 +116,7 @@ cdef class Dfa(Recognizer):
         cdef int64_t done = <int64_t>((counters >> loop.shift) & <uint64_t>loop.mask) + 1
         cdef uint64_t cleared = counters & ~(<uint64_t>loop.mask << loop.shift)
         # A second turn without a byte in between (bodies that may be empty) gives places with a higher count: no gain.
-        if loop.active:
+        if loop.active or self.is_repeated((<uint64_t>loop.state << self.counter_bits) | counters):
             return 0
         loop.active = 1
         try:
@@ -113,6 +137,9 @@ cdef class Dfa(Recognizer):
         cdef NfaState* node
         cdef NfaEdge* edge
         self.n_scratch = 0
+        if self.n_reached:
+            memset(self.reached, 0, sizeof(uint64_t) << REACHED_BITS)
+            self.n_reached = 0
         for k in range(self.set_first[state], last):
             place = self.places[k]
             node = &self.nfa.states[place >> self.counter_bits]
@@ -346,44 +373,6 @@ cdef class Dfa(Recognizer):
             shortest = min(shortest, distances.left(<int32_t>(self.places[k] >> self.counter_bits),
                                                     self.places[k] & self.counter_mask))
         return shortest
-
-    cpdef dict completions(self, state_t state):
-        """For every set of labels that can be reached from `state`, a shortest text that reaches it.
-
-        Breadth first over the states of the automaton.  After MAX_COMPLETIONS_STATES of them (a long counted string) the
-        search ends: what was found until then, and completion(state), are the answer.
-        """
-        cdef state_t here, there
-        cdef int32_t column, n_queued = 0
-        cdef uint8_t[256] example
-        found = {}
-        if state == DEAD_STATE:
-            return found
-        self._check_state(state)
-        for column in range(256):
-            example[self.byte_class[255 - column]] = <uint8_t>(255 - column)
-        came_from = {state: None}
-        queue = [state]
-        for here in queue:                       # grows while it is read
-            labels = self.labels(here)
-            if labels and labels not in found:
-                text = bytearray()
-                step = came_from[here]
-                while step is not None:
-                    text.append(step[1])
-                    step = came_from[step[0]]
-                text.reverse()
-                found[labels] = bytes(text)
-            for column in range(self.n_classes):
-                there = self.after(here, example[column])
-                if there != DEAD_STATE and there not in came_from:
-                    if len(queue) >= MAX_COMPLETIONS_STATES:
-                        rest = self.completion(state)
-                        found.setdefault(self.labels(self.run(state, rest)), rest)
-                        return found
-                    came_from[there] = (here, example[column])
-                    queue.append(there)
-        return found
 
     @property
     def fingerprint(self):

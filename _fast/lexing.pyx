@@ -13,6 +13,7 @@ cdef enum:
     MERGE_FROM_SEGMENTS = 32
     MERGE_UP_TO_TOKENS = 16_384
     MERGE_AFTER_USES = 64
+    MAX_LEXERS = 2048             # lexers whose indexes are kept for the next request
     MAX_LEXER_BYTES = 128 << 20   # inner masks and leaving tokens of the whole process; beyond it all are dropped and made anew
 
 cdef int64_t lexer_bytes = 0      # in use
@@ -175,16 +176,16 @@ cdef class LexerIndex:
         return group
 
 
-# Lexer indexes of this process, by lexer and content of the vocabulary: kept while somebody uses them, and the last few
-# for the next request.  A LexerIndex keeps its lexer alive, so the lexer's id stays its own.
-_LEXER_INDEXES = weakref.WeakValueDictionary()
-_RECENT_LEXER_INDEXES = collections.deque(maxlen=32)
+# Lexer indexes of this process, by lexer and content of the vocabulary.  A LexerIndex keeps its lexer alive, so the
+# lexer's id stays its own.  When there are too many, all are forgotten here; indexes in use keep theirs.
+_LEXER_INDEXES = {}
 
 
 cdef LexerIndex process_lexer_index(Recognizer lexer, vocab):
     key = (id(lexer), vocab.fingerprint)
     found = _LEXER_INDEXES.get(key)
     if found is None:
+        if len(_LEXER_INDEXES) >= MAX_LEXERS:
+            _LEXER_INDEXES.clear()
         found = _LEXER_INDEXES[key] = LexerIndex(lexer, vocab.trie, (vocab.size + 31) // 32)
-        _RECENT_LEXER_INDEXES.append(found)
     return <LexerIndex>found

@@ -44,6 +44,7 @@ cdef enum:
     GUARD_NOT_START = 2
     GUARD_END = 3       # nothing follows
     NO_STATE = -1
+    EMPTY_MOVES = 20    # states that may be visited without a byte, for each state that an Nfa may have
 
 START, NOT_START, END = GUARD_START, GUARD_NOT_START, GUARD_END
 
@@ -75,6 +76,7 @@ cdef class Nfa:
     cdef int32_t states_capacity, edges_capacity, empties_capacity, loops_capacity, closures_capacity
     cdef int32_t stack_capacity, seen_capacity
     cdef int32_t max_states          # Limits.max_nfa_states
+    cdef int64_t n_visited           # states visited by `collect` so far
     cdef int32_t current             # the counted loop that is being built
     cdef int32_t bits                # counter bits needed by the deepest nest of loops
     cdef tuple classes               # (edges it was made for, 256 class numbers, their count), or None
@@ -266,6 +268,8 @@ cdef class Nfa:
         """
         cdef int32_t depth = 1, k, target, guard, item, ended, state
         cdef NfaState* node
+        if self.n_visited >= EMPTY_MOVES * <int64_t>self.max_states:      # at most that many items in `closures`
+            raise LimitExceeded("max_nfa_states", self.max_states, self.n_visited // EMPTY_MOVES, "the pattern's empty moves")
         self.seen = <int32_t*>grow_zeroed(self.seen, 2 * self.n_states, &self.seen_capacity)
         self.stack = <int32_t*>grow(self.stack, 2 * self.n_states + 1, &self.stack_capacity, sizeof(int32_t))
         self.round += 1
@@ -273,12 +277,11 @@ cdef class Nfa:
         self.seen[2 * origin] = self.round
         while depth:
             depth -= 1
+            self.n_visited += 1
             ended = self.stack[depth] & 1
             state = self.stack[depth] >> 1
             node = &self.states[state]
             if node.label >= 0 or not ended and (node.n_edges or node.loop >= 0 and self.inside(origin, node.loop)):
-                if self.n_closures >= 2_000_000_000 or self.n_closures >= 64 * <int64_t>self.max_states:
-                    raise LimitExceeded("max_nfa_states", self.max_states, self.n_closures, "the pattern's empty moves")
                 self.closures = <int32_t*>grow(self.closures, self.n_closures + 1, &self.closures_capacity, sizeof(int32_t))
                 self.closures[self.n_closures] = state
                 self.n_closures += 1

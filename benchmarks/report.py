@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.patterns import PATTERNS
-from benchmarks.run import ROWS
+from benchmarks.run import ROWS, shown_as
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -41,8 +41,7 @@ def core_table(line: dict[str, Any]) -> str:
             wanted = f"<= {share * engines[rival][figure]:.1f} ({share:.2f} x {rival})" if rival in engines else ""
         else:
             wanted = "" if bar is None else f"<= {bar:g}"
-        shown = ["" if value is None else f"{value:,.2f}" for value in values]
-        lines.append(f"| {label} | {' | '.join(shown)} | {wanted} |")
+        lines.append(f"| {label} | {' | '.join(map(shown_as, values))} | {wanted} |")
     notes = [f"* {name}: {note}" for name, figures in engines.items() for note in figures["notes"]]
     ready = [name for name in engines if engines[name]["vocabulary_from"] == "bytes"]
     notes += [

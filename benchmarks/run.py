@@ -35,7 +35,7 @@ ROWS: list[tuple[str, str, float | tuple[float, str] | None]] = [
     ("fill_64_us", "masks of 64 matchers, seen before, us", 40.0),
     ("vocabulary_s", "vocabulary from the tokenizer, s", 0.5),
     ("vocabulary_cached_s", "vocabulary from its cache, s", 0.1),
-    ("resident_mb", "resident memory: vocabulary, ten masks, MB", (1.0, "llguidance")),
+    ("resident_mb", "resident memory: vocabulary, ten masks, MB", 60.0),
 ]
 
 
@@ -120,6 +120,11 @@ def medians(results: list[dict[str, Any]]) -> dict[str, Any]:
     return {"rounds": len(results), **merged}
 
 
+def shown_as(value: float | None) -> str:
+    """Two decimals, or two digits that are not zero; empty for what was not measured."""
+    return "" if value is None else f"{value:,.2f}" if value >= 0.1 else f"{value:.2g}"
+
+
 def table(engines: dict[str, dict[str, Any]]) -> Table:
     """Ours, rivals, ratio to the fastest rival, bar."""
     ours = engines.get("guided", {})
@@ -136,7 +141,7 @@ def table(engines: dict[str, dict[str, Any]]) -> Table:
             wanted = f"<= {share * engines[rival][figure]:.1f}" if figure in engines.get(rival, {}) else ""
         else:
             wanted = "" if bar is None else f"<= {bar:g}"
-        shown.add_row(label, *(("" if value is None else f"{value:,.2f}") for value in [own, *values]), ratio, wanted)
+        shown.add_row(label, *(shown_as(value) for value in [own, *values]), ratio, wanted)
     return shown
 
 

@@ -122,16 +122,30 @@ def test_bad_input_exits_with_2_and_one_message(
     assert "Traceback" not in shown.err
 
 
-def test_a_schema_that_is_not_json_exits_with_2(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("schema.json", ["match", "--schema", "{folder}/schema.json", "1"], "not JSON"),
+        ("tokenizer.json", ["mask", "--regex", "a", "--tokenizer", "{folder}"], "cannot be read"),
+        ("config.json", ["generate", "a", "--regex", "a", "--model", "{folder}"], "cannot be read"),
+    ],
+)
+def test_a_damaged_file_exits_with_2_and_one_message(
+    name: str,
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    path = tmp_path / "schema.json"
-    path.write_text("{not json")
-    monkeypatch.setattr(sys, "argv", ["guided", "match", "--schema", str(path), "1"])
+    (tmp_path / name).write_text("{")
+    monkeypatch.setattr(sys, "argv", ["guided", *(argument.format(folder=tmp_path) for argument in arguments)])
     with pytest.raises(SystemExit) as end:
         main()
-    assert end.value.code == 2
-    assert "Traceback" not in capsys.readouterr().err
+    shown = capsys.readouterr()
+    assert (end.value.code, shown.out) == (2, "")
+    assert message in shown.err
+    assert "Traceback" not in shown.err
 
 
 def test_text_that_is_not_utf8_is_read_as_bytes() -> None:

@@ -35,6 +35,7 @@ from guided.errors import ConstraintError, LimitExceeded
 from guided.limits import DEFAULT_LIMITS, Limits
 
 DEAD = -1
+_MOST_ROUNDS = 2**57  # counters are parts of 64-bit numbers
 Labels = tuple[int, ...]
 
 
@@ -160,6 +161,8 @@ class Builder:
             self.tasks.append((self._close_star, (knot, follow, least)))
             self.tasks.append((self._enter, (body,)))
         else:
+            if max(least, most or 0) >= _MOST_ROUNDS:
+                raise LimitExceeded("max_nfa_states", self.limits.max_nfa_states, _MOST_ROUNDS, "a repeat")
             self.values[-1] = self.nfa.open_loop(least, -1 if most is None else most, follow)
             self.tasks.append((self._close_loop, (follow, least)))
             self.tasks.append((self._enter, (body,)))
@@ -213,7 +216,7 @@ class Builder:
         return self.nfa.guard(target, guard)
 
     def spend(self, n_states: int) -> None:
-        """Count states that a lookahead made; a pattern may hold many of them, each small."""
+        """Count states that lookahead (`$` is one) looked at; a pattern may hold many of them, each small."""
         self.spent += n_states
         if self.spent > 4 * self.limits.max_dfa_states:
             raise LimitExceeded("max_dfa_states", self.limits.max_dfa_states, self.spent // 4, "all lookahead together")
@@ -236,7 +239,9 @@ class Builder:
             changed = False
             nfa.forget()
             for knot, follow, at_start in self.pending:
-                dfa = _fast.Dfa(nfa, nfa.closure(follow, at_start), self.limits.max_states, True)
+                places = nfa.closure(follow, at_start)
+                self.spend(len(places))
+                dfa = _fast.Dfa(nfa, places, self.limits.max_states, True)
                 labels = dfa.labels(dfa.step(dfa.start, 0x0A))
                 if labels != found.get(knot, ()):
                     changed, found[knot] = True, labels

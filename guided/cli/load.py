@@ -6,21 +6,26 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from guided.errors import GuidedError, ModelError, VocabularyError
+
 FILES = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.txt", "vocab.json")
 
 
 def load_tokenizer(folder: str | None) -> Any:
-    """A Hugging Face tokenizer.  Raises FileNotFoundError if the folder has no tokenizer."""
+    """A Hugging Face tokenizer.  Raises FileNotFoundError if the folder has none, VocabularyError if it is damaged."""
     path = Path(str(files("guided.models"))) / "tiny_model" if folder is None else Path(folder)
     if not any((path / name).exists() for name in FILES):
         raise FileNotFoundError(f"no tokenizer in {path}: a folder with one of {', '.join(FILES)} is wanted")
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(path, local_files_only=True)
+    try:
+        return AutoTokenizer.from_pretrained(path, local_files_only=True)
+    except Exception as error:  # a damaged file raises whatever its reader raises, plain Exception included
+        raise VocabularyError(f"the tokenizer in {path} cannot be read: {error}") from None
 
 
 def load_model(folder: str | None) -> Any:
-    """A model ready for `guided.generate`.  Raises FileNotFoundError if the folder holds none."""
+    """A model ready for `guided.generate`.  Raises FileNotFoundError if the folder has none, ModelError if damaged."""
     import torch
     import transformers
 
@@ -35,4 +40,9 @@ def load_model(folder: str | None) -> Any:
         return guided.tiny()
     if not (Path(folder) / "config.json").exists():
         raise FileNotFoundError(f"no model in {folder}: a folder with config.json is wanted")
-    return guided.load(folder)
+    try:
+        return guided.load(folder, local_files_only=True)
+    except GuidedError:
+        raise
+    except Exception as error:  # as above
+        raise ModelError(f"the model in {folder} cannot be read: {error}") from None

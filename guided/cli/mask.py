@@ -35,7 +35,7 @@ def command(
         if as_json:
             options.print_json({"viable": False, **answer})
         else:
-            print(describe(answer, written))
+            print(describe(answer, written, no="no text that matches begins like this"))
         raise typer.Exit(1)
     vocab = options.vocabulary_from(tokenizer)
     allowed = allowed_tokens(constraint, vocab, state)

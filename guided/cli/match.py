@@ -65,15 +65,16 @@ def failure(recognizer: Any, state: int, reason: str, offset: int, byte: int | N
     }
 
 
-def describe(answer: dict[str, Any], text: bytes) -> str:
+def describe(answer: dict[str, Any], text: bytes, no: str = "no match") -> str:
+    """The answer of `examine` for people; `no` is what a negative one begins with."""
     if answer["match"]:
         return f"match: all {answer['bytes']:,} bytes"
     offset = answer["offset"]
     if answer["reason"] == "end":
-        lines = [f"no match: the text ends after {offset:,} bytes, and more must follow"]
+        lines = [f"{no}: the text ends after {offset:,} bytes, and more must follow"]
     else:
         name = byte_name(answer["byte"])
-        lines = [f"no match: byte {offset:,} of {len(text):,} ({name}) cannot stand here (the first byte is 0)"]
+        lines = [f"{no}: byte {offset:,} of {len(text):,} ({name}) cannot stand here (the first byte is 0)"]
     lines.append(place(text, offset))
     phrases = answer["allowed"][:SHOWN]
     more = len(answer["allowed"]) - len(phrases)

@@ -12,7 +12,6 @@ from guided.errors import ConstraintError
 from guided.limits import DEFAULT_LIMITS, Limits
 from guided.schema.contexts import JsonContexts
 from guided.schema.document import Document, Options, load
-from guided.schema.strings import string_lexeme
 
 
 def json_schema(
@@ -82,9 +81,14 @@ def check(document: Document, contexts: JsonContexts) -> None:
     """Find now what would else be found while writing: patterns that are too large, a oneOf that is not exclusive."""
     from guided.schema.exclusive import check_one_of
 
-    for node in document.nodes:
-        for _, tree in (text for text in node.texts if text[0].startswith("pattern ")):
-            contexts.prepare(string_lexeme([tree], node.min_length, node.max_length))
+    locations = contexts.locations
+    for number, node in enumerate(document.nodes):
+        if node.texts or node.all_of:
+            formula = locations.formula(number, "string")
+            atoms = locations.formulas.atoms(formula)
+            languages = [atom[1] for atom in atoms if atom[0] == "text"]
+            if any(name.startswith("pattern ") for name in languages) or (languages and len(atoms) > 1):
+                contexts.prepare(locations.lexeme(formula, "string"))
     check_one_of(document, contexts)
 
 

@@ -170,11 +170,27 @@ class Run:
             self._feed(rows, session)
 
     def _draw(self, rows: list[Writer], asking: list[int], session: Any) -> None:
+        """One token for each row that asks.
+
+        A token after which a text could not be finished in time is drawn again, from the others: together these are the
+        draws from the narrow mask.
+        """
+        tight: list[int] = []
+        for number, token, logp, logq, log_z in self._draws(rows, asking, session, exactly=False):
+            if rows[number].fits(token):
+                rows[number].take(token, logp, logq, log_z)
+            else:
+                tight.append(number)
+        for number, *drawn in self._draws(rows, tight, session, exactly=True) if tight else []:
+            rows[number].take(*drawn)
+
+    def _draws(self, rows: list[Writer], asking: list[int], session: Any, exactly: bool) -> Iterator[Any]:
+        """(row, token, logp, logq, log_z) of these rows."""
         writers = [rows[number] for number in asking]
         logits = session.logits if len(asking) == len(rows) else session.logits[asking]
         masks = np.full((len(writers), (self.lm.vocab.size + 31) // 32), 0xFFFFFFFF, np.uint32)
         for writer, mask in zip(writers, masks, strict=True):
-            writer.mask(mask)
+            writer.mask(mask, exactly)
         try:
             draw = self.sampler.draw(
                 logits, masks, [writer.history for writer in writers], [writer.chance.random() for writer in writers]
@@ -183,8 +199,7 @@ class Run:
             at = ", ".join(f"{writer.result.index} at step {len(writer.result.tokens)}" for writer in writers)
             error.args = (f"{error} (rows here are texts {at})",)
             raise
-        for number, writer in enumerate(writers):
-            writer.take(draw.token[number], draw.logp[number], draw.logq[number], draw.log_z[number])
+        return zip(asking, draw.token, draw.logp, draw.logq, draw.log_z, strict=True)
 
     def _feed(self, rows: list[Writer], session: Any) -> None:
         """Show the model the tokens it has not seen; all of them, or equally many per row where it must be so."""

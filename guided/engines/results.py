@@ -22,7 +22,8 @@ class Output:
     logw          : logp less the log of the probability with which `tokens` were drawn; forced tokens, and all of
                     greedy decoding, were drawn with probability 1.  At temperature 1 without truncation and without
                     forced tokens it is the sum of the logs of the allowed mass: the importance weight of the text
-                    under "the model, given the constraint".
+                    under "the model, given the constraint".  (Tokens that closure within max_tokens would have ruled
+                    out count as allowed where 64 tokens and more are to spare.)
     mass_removed  : mean, over the tokens that were sampled, of the probability of what the constraint did not allow.
     n_forced      : tokens that were written without asking the model.
     seconds       : wall clock of the call up to the end of this text.

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from guided.engines.generate import Run
 
 
+MARGIN = 64  # spare tokens from which on masks are not narrowed to what can be finished in time
+
+
 class Writer:
     """One text in the making.
 
@@ -56,10 +59,26 @@ class Writer:
         """Before the first token: what is forced from the beginning."""
         self._go_on()
 
-    def mask(self, out: np.ndarray[Any, np.dtype[np.uint32]]) -> None:
-        """Write the mask of the next token into `out`; all ones stay where the text is free."""
-        if self.matcher is not None:
+    def mask(self, out: np.ndarray[Any, np.dtype[np.uint32]], exactly: bool = False) -> None:
+        """Write the mask of the next token into `out`; all ones stay where the text is free.
+
+        exactly : leave out every token after which the text could not be finished in time.  That asks for the future of
+                  all tokens, once per state; with MARGIN tokens to spare the plain mask is written, and `fits` judges
+                  the one token that was drawn.
+        """
+        if self.matcher is None:
+            return
+        if exactly or self.left < self.matcher.tokens_to_finish() + MARGIN:
             self.matcher.mask_within(self.left, out)
+        else:
+            self.matcher.mask(out)
+
+    def fits(self, token: int) -> bool:
+        """Whether the text can still be finished in time after `token`."""
+        if self.matcher is None or token in self.run.lm.vocab.eos_ids:
+            return True
+        index = self.matcher.index
+        return bool(index.tokens_to_finish(index.after(self.matcher.state, token)) < self.left)
 
     def take(self, token: int, logp: float, logq: float, log_z: float) -> None:
         """The token that the model chose."""

@@ -27,13 +27,18 @@ class Caller(NamedTuple):
 
     anchor        : the LogitsProcessorList of the outermost call of `generate` that these ids belong to; the list that
                     called if there is no `generate`; None where the processor was called by hand.
+    in_generate   : whether a call of `generate` is under way; if not, nothing says where one text ends and the next
+                    begins.
     prompt_length : columns of the prompts, where a call of `generate` says so; else None.
+    max_length    : columns at which that call stops, prompts included; else None.
     n_prompts     : prompts of that call, before beams and returned sequences multiply the rows; else None.
     is_foreign    : the ids are those of a draft model with another tokenizer, so they mean nothing here.
     """
 
     anchor: Any
+    in_generate: bool = False
     prompt_length: int | None = None
+    max_length: int | None = None
     n_prompts: int | None = None
     is_foreign: bool = False
 
@@ -57,8 +62,11 @@ def find_caller(frame: FrameType | None) -> Caller:
         elif frame.f_code is GENERATE and (found is None or is_draft):
             here = frame.f_locals
             length, n_prompts = here.get("input_ids_length"), here.get("batch_size")
-            is_draft = bool(getattr(here.get("generation_config"), "is_assistant", False))
-            found = Caller(here.get("prepared_logits_processor", nearest), length, n_prompts, is_foreign)
+            config = here.get("generation_config")
+            is_draft, max_length = getattr(config, "is_assistant", False), getattr(config, "max_length", None)
+            found = Caller(
+                here.get("prepared_logits_processor", nearest), True, length, max_length, n_prompts, is_foreign
+            )
             if not is_draft:
                 return found
         elif is_draft and not is_foreign:

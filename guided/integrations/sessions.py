@@ -59,15 +59,23 @@ class Session:
                     num_return_sequences.
     prompt_length : columns of `input_ids` that belong to the prompts, left padding included.
     n_prompts     : how many prompts to tell apart, where records are kept: a record belongs to a prompt and a history.
+    max_length    : columns at which the call stops; None if nothing says so.
     keeps_ids     : copy the ids, for callers that may write into the same tensor again.
     """
 
-    def __init__(self, indexes: Sequence[Any], prompt_length: int, n_prompts: int = 1, keeps_ids: bool = False) -> None:
+    def __init__(
+        self,
+        indexes: Sequence[Any],
+        prompt_length: int,
+        n_prompts: int = 1,
+        keeps_ids: bool = False,
+        max_length: int | None = None,
+    ) -> None:
         n_roots = max(n_prompts, len(indexes)) if n_prompts % len(indexes) == 0 else len(indexes)
         by_root = [indexes[number * len(indexes) // n_roots] for number in range(n_roots)]
         self.roots = [Node(index, FREE if index is None else index.start) for index in by_root]
         self.prompt_length, self.keeps_ids = prompt_length, keeps_ids
-        self.longest = prompt_length
+        self.longest, self.max_length = prompt_length, max_length
         self.ids: torch.Tensor | None = None
         self.prompts: torch.Tensor | None = None
         self.nodes: list[Node] = []

@@ -21,7 +21,7 @@ import torch
 from transformers import LogitsProcessor
 
 from guided.constraints.coerce import as_constraint
-from guided.errors import DeadEnd, ModelError
+from guided.errors import ConstraintError, DeadEnd, ModelError
 from guided.index import index_for
 from guided.integrations.callers import calling_list, find_caller
 from guided.integrations.masks import apply_mask, unpack
@@ -59,6 +59,9 @@ class ConstraintLogitsProcessor(LogitsProcessor):
                     `model.generation_config.eos_token_id` where the model stops at others as well.
     prompt_length : columns of `input_ids` that are prompt.  Inside `generate` it is found and need not be given; give
                     it to call the processor by hand in a loop that goes back or skips ahead.
+    within_max_tokens : allow only tokens after which the text can still be finished within the call's max_new_tokens
+                    (max_length), so that no text is cut off.  Costs a look at every token's future the first time that
+                    a state is met.
     report        : keep what `report()` gives.  Costs two passes over the scores per step.
 
     One object serves any number of calls, one after the other or on several threads (under the GIL).  Greedy search,
@@ -71,9 +74,9 @@ class ConstraintLogitsProcessor(LogitsProcessor):
     earlier processor has ruled out all that the constraint allows, the constraint wins, with a warning: the allowed
     tokens become equally likely, and `min_new_tokens` ends early rather than write what is not in the language.
 
-    Raises, when called: ModelError for scores that are no distribution (NaN, inf, all -inf), naming row and step, and
-    for scores narrower than the vocabulary; DeadEnd if no token may follow; ValueError if rows and constraints do not
-    match.
+    Raises, when called: ConstraintError if even a short text does not fit into max_new_tokens; ModelError for scores
+    that are no distribution (NaN, inf, all -inf), naming row and step, and for scores narrower than the vocabulary;
+    DeadEnd if no token may follow; ValueError if rows and constraints do not match.
     """
 
     supports_continuous_batching = False
@@ -85,6 +88,7 @@ class ConstraintLogitsProcessor(LogitsProcessor):
         *,
         eos_token_id: int | Sequence[int] | None = None,
         prompt_length: int | None = None,
+        within_max_tokens: bool = False,
         report: bool = False,
     ) -> None:
         constraints = list(constraint) if isinstance(constraint, (list, tuple)) else [constraint]
@@ -93,7 +97,7 @@ class ConstraintLogitsProcessor(LogitsProcessor):
         self.vocab = vocabulary_of(tokenizer, eos_token_id=eos_token_id)
         made: dict[int, Any] = {}
         self._indexes = [made.setdefault(id(one), _index(one, self.vocab)) for one in constraints]
-        self.prompt_length, self._reports = prompt_length, report
+        self.prompt_length, self.within_max_tokens, self._reports = prompt_length, within_max_tokens, report
         self._n_words = (self.vocab.size + 31) // 32
         self._sessions: dict[int, tuple[Any, Session]] = {}  # id of a LogitsProcessorList -> (weak reference, session)
         self._by_hand = threading.local()
@@ -107,7 +111,13 @@ class ConstraintLogitsProcessor(LogitsProcessor):
     def for_prompt(self, prompt_length: int) -> ConstraintLogitsProcessor:
         """The same constraint for ids whose first `prompt_length` columns are prompt; shares all masks."""
         indexes: list[Any] = self._indexes
-        return type(self)(indexes, self.vocab, prompt_length=prompt_length, report=self._reports)
+        return type(self)(
+            indexes,
+            self.vocab,
+            prompt_length=prompt_length,
+            within_max_tokens=self.within_max_tokens,
+            report=self._reports,
+        )
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.Tensor) -> torch.Tensor:
         """Scores with -inf for what the constraint does not allow.
@@ -128,10 +138,14 @@ class ConstraintLogitsProcessor(LogitsProcessor):
             self._check_width(scores.shape[-1])
         nodes = session.nodes_of(input_ids)
         masks, rows = self._mask_rows(len(nodes))
+        left = self._left(session, nodes, input_ids.shape[1])
         free = []
         for number, node in enumerate(nodes):
             if node.state >= 0:
-                node.index.mask_into(node.state, rows[number])
+                if left is None:
+                    node.index.mask_into(node.state, rows[number])
+                else:
+                    node.index.mask_within(node.state, left, rows[number])
             elif node.state == FREE or not self.vocab.eos_ids:
                 free.append(number)
             else:
@@ -166,14 +180,16 @@ class ConstraintLogitsProcessor(LogitsProcessor):
         caller = find_caller(frame)
         if caller.is_foreign:
             return None
-        if caller.anchor is None or caller.prompt_length is None:
+        if caller.anchor is None or not caller.in_generate:
             return self._session_by_hand(input_ids)
         known = self._sessions.get(id(caller.anchor))
         if known is not None and known[0]() is caller.anchor:
             session = known[1]
         else:
-            length = caller.prompt_length if self.prompt_length is None else self.prompt_length
-            session = Session(self._indexes, length, caller.n_prompts or 1 if self._reports else 1)
+            given = (self.prompt_length, caller.prompt_length, input_ids.shape[1])
+            length = next(length for length in given if length is not None)
+            n_prompts = caller.n_prompts or 1 if self._reports else 1
+            session = Session(self._indexes, length, n_prompts, max_length=caller.max_length)
             self._remember(caller.anchor, session)
         if calling is not None and calling is not caller.anchor:
             self._remember(calling, session)
@@ -197,6 +213,20 @@ class ConstraintLogitsProcessor(LogitsProcessor):
             session = Session(self._indexes, length, len(input_ids) if self._reports else 1, keeps_ids=True)
         self._by_hand.session = session
         return session
+
+    def _left(self, session: Session, nodes: list[Node], length: int) -> int | None:
+        """Tokens that the call leaves for the rows, if texts are to be finished in time; else None."""
+        if not self.within_max_tokens or session.max_length is None:
+            return None
+        left = session.max_length - length
+        if length == session.prompt_length:
+            needed = max((node.index.tokens_to_finish(node.state) for node in nodes if node.state >= 0), default=0)
+            if needed > left:
+                raise ConstraintError(
+                    f"even a short text needs {needed:,} tokens, and generate leaves {left:,}: "
+                    f"pass max_new_tokens={needed}"
+                )
+        return left
 
     # --- scores ----------------------------------------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ class Kind(Enum):
 
     VALUE = "before a value"  # .link
     KEY = "before a key"  # .frame
-    TAIL = "in a key that differs from all known ones"  # .frame, .prefix, .is_open
+    FREE_KEY = "before a key that is none of the known ones"  # .frame
     COLON = "after a key"  # .link
     AFTER = "after a member"  # .frame
     END = "after the document"
@@ -41,13 +41,11 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One place.  prefix : the key so far as it is written, None if it stands for any.  is_open : it must go on."""
+    """One place."""
 
     kind: Kind
     link: Link | None = None
     frame: Frame | None = None
-    prefix: bytes | None = None
-    is_open: bool = False
 
 
 class JsonContexts:
@@ -72,7 +70,8 @@ class JsonContexts:
 
     def prepare(self, lexeme: Node) -> None:
         """Compile the automaton of a lexeme now.  Raises LimitExceeded or ConstraintError if that is not possible."""
-        lexers.shared_dfa(((STRING + 1, lexeme),))
+        if lexeme != union():
+            lexers.shared_dfa(((STRING + 1, lexeme),), self.document.options.limits)
 
     def _number(self, context: Context) -> int:
         number = self._numbers.get(context)
@@ -95,16 +94,16 @@ class JsonContexts:
             return found
         if here.kind is Kind.COLON:
             return self.structure.colon
-        if here.kind is Kind.TAIL:
-            rest = lexers.LONGER_REST_OF_KEY if here.is_open else lexers.REST_OF_KEY
-            return lexers.shared_dfa(((lexers.TAIL, rest),))
+        if here.kind is Kind.FREE_KEY:
+            return lexers.free_key()
         if here.kind is Kind.END:
             return None
         frame = _known(here.frame)
         if here.kind is Kind.KEY:
             numbers, others = self.frames.available(frame)
-            names = {frame.names[number]: number for number in numbers}
-            return lexers.key_lexer(names, frame.seen.union(frame.names) if others else None)
+            if others:  # known keys are exceptions; exit() knows which of them may come
+                return lexers.known_keys(frame.names, frame.seen) if frame.names or frame.seen else lexers.free_key()
+            return lexers.keys({frame.names[number]: number for number in numbers})
         is_object = frame.kind == "object"
         return self.structure.after_value(
             "}" if is_object else "]",
@@ -115,11 +114,23 @@ class JsonContexts:
         )
 
     def captures(self, context: int) -> bool:
-        """Whether exit() needs the text: that of a key that may be a free one."""
+        """Whether exit() needs the text: that of a free key."""
         here = self.contexts[context]
-        if here.kind is Kind.TAIL:
-            return here.prefix is not None
-        return here.kind is Kind.KEY and self.frames.available(_known(here.frame))[1]
+        return here.kind is Kind.FREE_KEY or (here.kind is Kind.KEY and self._is_free(_known(here.frame)))
+
+    def fallback(self, context: int) -> int:
+        """Before a key that may be a known one or a free one: the context of free keys."""
+        here = self.contexts[context]
+        if here.kind is not Kind.KEY:
+            return DEAD
+        frame = _known(here.frame)
+        if self._is_free(frame) or not self.frames.available(frame)[1]:
+            return DEAD
+        return self._number(Context(Kind.FREE_KEY, frame=frame))
+
+    def _is_free(self, frame: Frame) -> bool:
+        """Whether there are no known keys at all, and any may come."""
+        return not frame.names and not frame.seen and self.frames.available(frame)[1]
 
     def is_accepting(self, context: int) -> bool:
         """Whether the document is complete."""
@@ -139,16 +150,12 @@ class JsonContexts:
             if labels[0] == lexers.CLOSE:
                 return self._finished(frame.link, self.frames.closed(frame))
             return self._number(Context(Kind.KEY, frame=frame)) if frame.kind == "object" else self._item(frame)
-        if here.kind is Kind.TAIL:
-            rest = None if text is None or here.prefix is None else _unquote(here.prefix + text)
-            return self._key(frame, None, rest)
-        if labels[0] >= KEY or labels[-1] >= KEY:
-            number = max(labels) - KEY
-            return self._key(frame, number, frame.names[number])
         if labels[0] == lexers.NEW_KEY:
-            return self._key(frame, None, None if text is None else _unquote(text[1:]))
-        prefix = None if text is None else text[1:]
-        return self._number(Context(Kind.TAIL, frame=frame, prefix=prefix, is_open=lexers.DIVERGED_OPEN in labels))
+            return self._key(frame, None, None if text is None else _unquote(text))
+        number = labels[-1] - KEY
+        if number < 0 or number not in self.frames.available(frame)[0]:
+            return DEAD  # a key that was there before, or whose turn is over
+        return self._key(frame, number, frame.names[number])
 
     def completion(self, context: int) -> bytes:
         """A short text that finishes the document: needed members only, then every bracket that is open."""
@@ -185,7 +192,7 @@ class JsonContexts:
                 alternatives.append((opening, self.structure.opening[opening]))
         if restricted:
             return lexers.restricted_dfa(tuple(alternatives), link.needs, self.document.options.limits)
-        return lexers.shared_dfa(tuple(alternatives))
+        return lexers.shared_dfa(tuple(alternatives), self.document.options.limits)
 
     def _constant_answers(self, link: Link, kind: str) -> frozenset[int]:
         return frozenset(
@@ -255,9 +262,7 @@ class JsonContexts:
             return self._complete_frame(frame, is_first=False)
         if here.kind is Kind.KEY:
             return self._complete_key(frame)
-        start = _unquote((here.prefix or b"") + b'"')
-        rest = next(name for name in _fresh_names() if start + name not in frame.seen.union(frame.names))
-        return rest + '"' + colon + self._complete_value(_known(self.frames.property(frame, None, start + rest)))
+        return self._complete_free_key(frame)
 
     def _complete_value(self, link: Link) -> str:
         """A shortest value that answers enough, then the rest of the document."""
@@ -306,13 +311,13 @@ class JsonContexts:
             link = self.frames.property(frame, number, frame.names[number])
             if link is not None:
                 options.append((f'"{spell_text(frame.names[number])}"', link))
-        if others:
-            taken = frame.seen.union(frame.names)
-            name = next(name for name in _fresh_names() if name not in taken)
-            link = self.frames.property(frame, None, name)
-            if link is not None:
-                options.append((f'"{name}"', link))
-        return min((key + colon + self._complete_value(link) for key, link in options), key=len)
+        texts = [key + colon + self._complete_value(link) for key, link in options]
+        return min(texts + ([self._complete_free_key(frame)] if others else []), key=len)
+
+    def _complete_free_key(self, frame: Frame) -> str:
+        taken = frame.seen.union(frame.names)
+        name = next(name for name in _fresh_names() if name not in taken)
+        return f'"{name}"{self.analysis.colon}{self._complete_value(_known(self.frames.property(frame, None, name)))}'
 
 
 def _known(value: Any) -> Any:
@@ -322,8 +327,8 @@ def _known(value: Any) -> Any:
 
 
 def _unquote(text: bytes) -> str:
-    """The characters of the rest of a key; `text` ends with its closing quote."""
-    decoded: str = json.loads(b'"' + text)
+    """The characters of a key with its quotes."""
+    decoded: str = json.loads(text)
     return decoded
 
 

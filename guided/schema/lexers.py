@@ -12,15 +12,14 @@ from functools import lru_cache
 from guided import _fast
 from guided.automata import parse
 from guided.automata.compile import compile_dfa
-from guided.automata.syntax import EMPTY, Both, Literal, Node, Not, Repeat, Words, chars, concat, invert, union
-from guided.automata.syntax import Chars as CharsNode
+from guided.automata.syntax import EMPTY, Both, Literal, Node, Not, Repeat, chars, concat, union
 from guided.errors import ConstraintError, GuidedError
 from guided.limits import DEFAULT_LIMITS, Limits
-from guided.schema.strings import ONE_SPELLING, QUOTE, spell_chars, spell_text
+from guided.schema.strings import ONE_SPELLING, QUOTE, spell_text
 
 # Labels of lexemes.  Those of strings, numbers and keys are followed by the number of the question, or of the name.
 NULL, TRUE, FALSE, OPEN_OBJECT, EMPTY_OBJECT, OPEN_ARRAY, EMPTY_ARRAY = range(7)
-COMMA, CLOSE, COLON, TAIL, DIVERGED, DIVERGED_OPEN, NEW_KEY = range(7, 14)
+COMMA, CLOSE, COLON, NEW_KEY, TAKEN = range(7, 12)
 STRING, NUMBER, KEY = 1_000_000, 2_000_000, 3_000_000
 
 SPACE = chars(" \t\n\r")
@@ -30,9 +29,9 @@ Alternatives = tuple[tuple[int, Node], ...]
 
 
 @lru_cache(maxsize=2048)
-def shared_dfa(alternatives: Alternatives) -> _fast.Dfa:
+def shared_dfa(alternatives: Alternatives, limits: Limits = DEFAULT_LIMITS) -> _fast.Dfa:
     """The automaton of labelled alternatives, the same object for equal ones."""
-    return compile_dfa(dict(alternatives))
+    return compile_dfa(dict(alternatives), limits=limits)
 
 
 @lru_cache(maxsize=256)
@@ -104,53 +103,28 @@ class Structure:
 
 
 FREE_KEY = concat(QUOTE, Repeat(ONE_SPELLING, 0, None), QUOTE)
-REST_OF_KEY = concat(Repeat(ONE_SPELLING, 0, None), QUOTE)
-LONGER_REST_OF_KEY = concat(Repeat(ONE_SPELLING, 1, None), QUOTE)
 
 
-def key_lexer(names: Mapping[str, int], taken: frozenset[str] | None) -> _fast.Dfa:
-    """The keys that may be written next.
+def free_key() -> _fast.Dfa:
+    """Any key; one automaton for all objects, so that its masks are made once."""
+    return shared_dfa(((NEW_KEY, FREE_KEY),))
 
-    names : declared names -> their numbers.      taken : names that a free key must differ from; None: no free keys.
-    A free key is read by this lexer as long as it agrees with one of these names, and then by REST_OF_KEY: the label
-    is DIVERGED where the key might also end, DIVERGED_OPEN where it must go on, NEW_KEY if it ended by itself.
+
+def keys(names: Mapping[str, int]) -> _fast.Dfa:
+    """The keys of an object that has no others; `names` : their numbers, which are the labels above KEY."""
+    return shared_dfa(tuple((KEY + number, _quoted(name)) for name, number in names.items()))
+
+
+@lru_cache(maxsize=1024)
+def known_keys(names: tuple[str, ...], seen: frozenset[str]) -> _fast.Dfa:
+    """The keys that a free key must differ from: declared ones (label KEY + place), and free ones seen before (TAKEN).
+
+    Not which of them may come: so all positions in an object share one automaton, as long as no free key was written.
     """
-    if taken is None:
-        return shared_dfa(tuple((KEY + number, Literal(f'"{spell_text(name)}"')) for name, number in names.items()))
-    if not names and not taken:
-        return shared_dfa(((NEW_KEY, FREE_KEY),))
-    return _trie_lexer(tuple(names.items()), taken)
+    known = {KEY + number: _quoted(name) for number, name in enumerate(names)}
+    free = sorted(seen.difference(names))
+    return compile_dfa(known | ({TAKEN: union(*map(_quoted, free))} if free else {}))
 
 
-@lru_cache(maxsize=256)
-def _trie_lexer(names: tuple[tuple[str, int], ...], taken: frozenset[str]) -> _fast.Dfa:
-    alternatives: list[tuple[int, Node]] = [(KEY + number, Literal(f'"{spell_text(name)}"')) for name, number in names]
-    known = sorted(taken | {name for name, _ in names})
-    nexts: dict[str, set[str]] = {"": set()}
-    for name in known:
-        for size in range(len(name)):
-            nexts.setdefault(name[:size], set()).add(name[size])
-            nexts.setdefault(name[: size + 1], set())
-    known_set = set(known)
-    apart: dict[bool, list[str]] = {
-        False: [],
-        True: [],
-    }  # texts after which the next lexer may take over; by "is itself a known name"
-    leaving: list[Node] = []  # ways to differ in the middle of a character or of an escape
-    for prefix, following in nexts.items():
-        text = '"' + spell_text(prefix)
-        apart[prefix in known_set].append(text)
-        wide = sorted(ord(character) for character in following if ord(character) > 0x7F)
-        escaped = sorted(ord(character) for character in following if len(spell_text(character)) > 1)
-        others: list[tuple[int, int]] = []
-        if wide:
-            others += invert([(0, 0x7F), *((code, code) for code in wide)])
-        if escaped:
-            special = [code for code in (*range(0x20), 0x22, 0x5C) if code not in escaped]
-            others += [(code, code) for code in special]
-        if others:
-            leaving.append(concat(Literal(text), spell_chars(CharsNode(tuple(sorted(others))).ranges)))
-    taken_over = [Words(tuple(apart[False]))] if apart[False] else []
-    alternatives.append((DIVERGED, union(*taken_over, *leaving)))
-    alternatives.append((DIVERGED_OPEN, Words(tuple(apart[True])) if apart[True] else union()))
-    return compile_dfa({label: node for label, node in alternatives if node != union()})
+def _quoted(name: str) -> Node:
+    return Literal(f'"{spell_text(name)}"')

@@ -10,6 +10,7 @@ import pytest
 import torch
 from transformers import LlamaForCausalLM
 
+from guided.automata.syntax import Literal, Union
 from guided.engines.forced import Forcer
 from guided.engines.generate import generate
 from guided.errors import ConstraintError, DeadEnd, ModelError
@@ -17,7 +18,7 @@ from guided.integrations.transformers import ConstraintLogitsProcessor
 from guided.matcher import Matcher
 from guided.models.huggingface import HuggingFaceModel, load
 from tests.oracle.brute_mask import brute_mask
-from tests.small_languages import ANSWER, LETTERS, ONE, RECORD, WORDS, fits
+from tests.small_languages import ANSWER, LETTERS, ONE, RECORD, WORDS, fits, language
 from tests.small_models import BOS, EOS, MODELS, gpt2, llama, t5, tokenizer
 
 PROMPTS = ["the name of the", "a", "", "abc cthed cthe"]
@@ -218,6 +219,17 @@ def test_no_budget_truncates_a_text(causal, constraint, forced):
     if fewest > 1:
         with pytest.raises(ConstraintError, match=f"needs {fewest} tokens.*Pass max_tokens={fewest}"):
             generate(causal, "the", constraint, max_tokens=fewest - 1)
+
+
+def test_a_token_that_needs_more_than_is_left_is_drawn_again(causal):
+    """'a' is followed by 100 letters that no token joins, so it fits no budget below 101; 'b' is a text."""
+    long = language(Union((Literal("a" + "qz" * 50), Literal("b"))), "a(qz){50}|b")
+    needed = 101
+    assert Matcher(long, causal.vocab).tokens_to_finish() == 1
+    for budget in (70, needed - 1, needed):
+        found = generate(causal, "the", long, max_tokens=budget, n=40, seed=1, temperature=30.0, forced=False)
+        assert {out.text for out in found} <= {"b", "a" + "qz" * 50}
+        assert ({out.text for out in found} == {"b"}) == (budget < needed)
 
 
 def test_the_models_context_bounds_a_text_too():

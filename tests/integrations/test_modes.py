@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from guided.errors import ConstraintError
 from guided.integrations.transformers import ConstraintLogitsProcessor
 from tests.integrations.conversation import PROMPTS, generated, inputs, written
 from tests.oracle.brute_mask import brute_mask
@@ -181,3 +182,18 @@ def test_embedded_prompts_have_no_columns():
         inputs_embeds=embedded, attention_mask=given["attention_mask"], logits_processor=[processor], max_new_tokens=30
     )
     assert all(fits(WORDS, tokenizer().decode(row, skip_special_tokens=True)) for row in ids)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"do_sample": True}, {"num_beams": 4}, {"prompt_lookup_num_tokens": 3}], ids=str
+)
+@pytest.mark.parametrize("kind", MODELS)
+def test_no_text_is_cut_off_within_max_tokens(kind, options):
+    processor = ConstraintLogitsProcessor(WORDS, tokenizer(), within_max_tokens=True)
+    fewest = processor._indexes[0].tokens_to_finish(processor._indexes[0].start)
+    prompts = PROMPTS[:1] if "prompt_lookup_num_tokens" in options else PROMPTS
+    for n_tokens in range(fewest, fewest + 5):
+        texts = written(MODELS[kind](), inputs(*prompts), processor, max_new_tokens=n_tokens, **options)
+        assert all(fits(WORDS, text) for text in texts)
+    with pytest.raises(ConstraintError, match=f"max_new_tokens={fewest}"):
+        written(MODELS[kind](), inputs(*prompts), processor, max_new_tokens=fewest - 1, **options)

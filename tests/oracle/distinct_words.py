@@ -16,7 +16,10 @@ WORD = Repeat(chars("ab"), 1, None)
 
 
 class DistinctWords:
-    """delimited: whether a word's lexeme includes the mark after it.  exceptions: words seen are a lexer's exceptions."""
+    """delimited : whether a word's lexeme includes the mark after it.
+
+    exceptions : whether the words seen are exceptions of a lexer.
+    """
 
     def __init__(self, delimited: bool, exceptions: bool = False) -> None:
         self.delimited, self.exceptions = delimited, exceptions
@@ -51,7 +54,7 @@ class DistinctWords:
         return self.lexers[context]
 
     def captures(self, context):
-        kind, seen = self.contexts[context]
+        kind = self.contexts[context][0]
         return kind == "free word" or (kind == "word" and not self.fallback(context) >= 0)
 
     def fallback(self, context):

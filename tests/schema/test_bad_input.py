@@ -218,3 +218,11 @@ def test_explain_says_where_each_keyword_is_enforced():
         "enforced"
     ]
     assert enforced == {"/": ["properties", "required"], "/properties/a": ["type", "minimum/maximum"]}
+
+
+def test_patterns_that_are_too_large_together_are_found_at_compile_time():
+    blocks = {"pattern": "^(a|b)*a(a|b){14}$"}, {"pattern": "^(a|b)*b(a|b){13}$"}
+    schema = {"properties": {"x": {"type": "string", "allOf": list(blocks)}}}
+    with pytest.raises(LimitExceeded) as caught:
+        json_schema(schema, limits=Limits(max_dfa_states=1_000))
+    assert caught.value.limit == "max_dfa_states"
