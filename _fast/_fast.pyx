@@ -7,11 +7,11 @@ import numpy as np
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.math cimport INFINITY
+from libc.math cimport INFINITY, exp, floor, log, log1p
 from libc.stdlib cimport calloc, free, malloc, qsort, realloc
 from libc.string cimport memcmp, memcpy, memmove, memset
 
-from guided.errors import LimitExceeded, TokenRejected, VocabularyError
+from guided.errors import LimitExceeded, ModelError, TokenRejected, VocabularyError
 
 include "types.pxi"          # number types, DEAD
 include "recognizer.pyx"     # a language, a byte at a time; its table is filled on demand
@@ -33,3 +33,7 @@ include "index.pyx"          # a recogniser met a vocabulary
 include "indexes.pyx"        # the same for composed languages
 include "grammar.pyx"        # a Lark grammar: lexemes, stacks, masks
 include "matcher.pyx"        # one text in the making
+include "known.pyx"          # what is known of a mask without making it
+include "random.pyx"         # random numbers by address
+include "urn.pyx"            # tokens without replacement, by probability
+include "reject.pyx"         # one step of sampling by asking about few tokens

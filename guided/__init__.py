@@ -30,11 +30,16 @@ from guided.matcher import Matcher
 from guided.vocab import Vocabulary
 
 if TYPE_CHECKING:  # the lazy names for type checkers and editors; a test compares the two
-    from guided.api import generate
+    from guided.api import asap, generate, importance, log_z, rejection, smc
     from guided.constraints.cfg import cfg, grammar
     from guided.constraints.coerce import explain
     from guided.constraints.json_schema import json_schema
+    from guided.constraints.predicate import predicate
+    from guided.engines.outcomes import choice_logprobs
+    from guided.engines.posterior import Posterior
+    from guided.engines.potentials import Potential
     from guided.engines.results import Event, Output
+    from guided.engines.samplers import StepSampler, sample_token
     from guided.integrations.masks import apply_mask
     from guided.integrations.transformers import ConstraintLogitsProcessor
     from guided.models.huggingface import load
@@ -42,11 +47,16 @@ if TYPE_CHECKING:  # the lazy names for type checkers and editors; a test compar
 
 # module -> the public names that are loaded from it when first used
 _HOMES = {
-    "guided.api": ["generate"],
+    "guided.api": ["asap", "generate", "importance", "log_z", "rejection", "smc"],
     "guided.constraints.cfg": ["cfg", "grammar"],
     "guided.constraints.coerce": ["explain"],
     "guided.constraints.json_schema": ["json_schema"],
+    "guided.constraints.predicate": ["predicate"],
+    "guided.engines.outcomes": ["choice_logprobs"],
+    "guided.engines.posterior": ["Posterior"],
+    "guided.engines.potentials": ["Potential"],
     "guided.engines.results": ["Event", "Output"],
+    "guided.engines.samplers": ["StepSampler", "sample_token"],
     "guided.integrations.masks": ["apply_mask"],
     "guided.integrations.transformers": ["ConstraintLogitsProcessor"],
     "guided.models.huggingface": ["load"],
@@ -68,21 +78,32 @@ __all__ = [
     "Matcher",
     "ModelError",
     "Output",
+    "Posterior",
+    "Potential",
     "RegexSyntaxError",
+    "StepSampler",
     "TokenRejected",
     "UnsupportedSchema",
     "Vocabulary",
     "VocabularyError",
     "apply_mask",
+    "asap",
     "cfg",
     "choice",
+    "choice_logprobs",
     "explain",
     "fill_masks",
     "generate",
     "grammar",
+    "importance",
     "json_schema",
     "load",
+    "log_z",
+    "predicate",
     "regex",
+    "rejection",
+    "sample_token",
+    "smc",
     "tiny",
 ]
 

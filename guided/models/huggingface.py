@@ -26,6 +26,7 @@ from transformers import (
 
 from guided.errors import ModelError
 from guided.models.kv import KVSession
+from guided.models.kv_tree import KVRows, KVTree, tree_on
 from guided.models.sampling import Sampler, Warper
 from guided.models.vocabularies import vocabulary_of
 
@@ -144,6 +145,10 @@ class HuggingFaceModel:
     def session(self, prompts: Sequence[Sequence[int]], copies: int = 1) -> KVSession:
         """Read the prompts, ready to write `copies` texts after each.  See KVSession."""
         return KVSession(self, prompts, copies)
+
+    def tree(self, prompt_ids: Sequence[int]) -> KVTree | KVRows:
+        """Contexts that grow as a tree from one prompt, as smc needs them.  See KVTree."""
+        return tree_on(self, prompt_ids)
 
     def logprobs(self, contexts: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
         """Natural log-probabilities of the next token, float32[n, n_columns], for n contexts of token ids.
