@@ -1,4 +1,4 @@
-"""Builds the compiled core, one extension `guided._fast`; everything else is in pyproject.toml.
+"""Builds the compiled core, `guided._fast`, and puts `grammars/` into the package; the rest is in pyproject.toml.
 
 GUIDED_DEBUG=1 turns bounds checks, overflow checks and line tracing back on.
 """
@@ -6,18 +6,25 @@ GUIDED_DEBUG=1 turns bounds checks, overflow checks and line tracing back on.
 import os
 
 from Cython.Build import cythonize
-from setuptools import Extension, setup
+from setuptools import Extension, find_packages, setup
 
 DEBUG = os.environ.get("GUIDED_DEBUG") == "1"
 
 setup(
+    # The grammars are data for people to read, so they lie at the top of the tree; installed they are guided/grammars.
+    packages=[*find_packages(include=["guided", "guided.*"]), "guided.grammars"],
+    package_dir={"guided.grammars": "grammars"},
+    package_data={
+        "guided": ["_fast.pyi", "py.typed", "models/tiny_model/*"],
+        "guided.grammars": ["*.lark"],
+    },
     ext_modules=cythonize(
         [
             Extension(
                 "guided._fast",
                 ["_fast/_fast.pyx"],
                 depends=sorted(f"_fast/{name}" for name in os.listdir("_fast") if name.endswith((".pyx", ".pxi"))),
-                extra_compile_args=["-O0", "-g"] if DEBUG else ["-O3", "-fno-math-errno"],
+                extra_compile_args=["-O0", "-g"] if DEBUG else ["-O3", "-g0", "-fno-math-errno"],
             )
         ],
         compiler_directives={
@@ -28,5 +35,5 @@ setup(
             "cdivision": not DEBUG,
             "embedsignature": True,
         },
-    )
+    ),
 )

@@ -1,30 +1,39 @@
 """The compiled core of guided, in reading order.  Cython sources live in `_fast/`; the stub is guided/_fast.pyi."""
 
-import collections
-import weakref
+import hashlib
 from array import array
 
 import numpy as np
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.math cimport INFINITY
+from libc.math cimport INFINITY, exp, floor, log, log1p
 from libc.stdlib cimport calloc, free, malloc, qsort, realloc
 from libc.string cimport memcmp, memcpy, memmove, memset
 
-from guided.errors import LimitExceeded, TokenRejected, VocabularyError
+from guided.errors import LimitExceeded, ModelError, TokenRejected, VocabularyError
 
 include "types.pxi"          # number types, DEAD
 include "recognizer.pyx"     # a language, a byte at a time; its table is filled on demand
 include "nfa.pyx"            # byte automata with counted loops, built backwards
+include "words.pyx"          # many literal texts as one tree of states
+include "trim.pyx"           # what guards have made unreachable is taken out
+include "finish.pyx"         # shortest ways to the end of a byte automaton
 include "dfa.pyx"            # a regular language: sets of places in the byte automaton, made on demand
 include "table.pyx"          # finished automata: product, complement, minimisation
 include "trie.pyx"           # the tokens of a vocabulary as a flat tree
 include "walk.pyx"           # which tokens may a language read next?
-include "external.pyx"      # a language written in Python
+include "external.pyx"       # a language written in Python
 include "product.pyx"        # two languages side by side, for & and |
 include "machine.pyx"        # lexers and contexts: JSON, grammars
+include "cut.pyx"            # which lexeme would Lark take?
 include "rows.pyx"           # finished masks by state
 include "lexing.pyx"         # what every token does to one lexer
 include "index.pyx"          # a recogniser met a vocabulary
+include "indexes.pyx"        # the same for composed languages
+include "grammar.pyx"        # a Lark grammar: lexemes, stacks, masks
 include "matcher.pyx"        # one text in the making
+include "known.pyx"          # what is known of a mask without making it
+include "random.pyx"         # random numbers by address
+include "urn.pyx"            # tokens without replacement, by probability
+include "reject.pyx"         # one step of sampling by asking about few tokens

@@ -4,6 +4,11 @@
 # the Dfa is a sorted set of places.  Of two places that differ in one counter only, both past its lower bound, the lower
 # count can do all that the higher can, so only it is kept: (a|aa){0,1000} has small sets and stays cheap.
 
+
+cdef enum:
+    REACHED_BITS = 6
+
+
 cdef int compare_places(const void* left, const void* right) noexcept nogil:
     cdef uint64_t a = (<const uint64_t*>left)[0], b = (<const uint64_t*>right)[0]
     return (a > b) - (a < b)
@@ -25,14 +30,15 @@ cdef class Dfa(Recognizer):
     cdef int32_t* buckets            # open addressing: state + 1, or 0
     cdef int32_t n_buckets           # a power of two
     cdef uint64_t* scratch           # the set being made
-    cdef int32_t n_scratch, scratch_capacity
+    cdef int32_t n_scratch, scratch_capacity, n_reached
+    cdef uint64_t* reached           # [2**REACHED_BITS]: places whose closure is in the set already, by hash: place + 1, or 0
     cdef list _labels                # per state: its label set once asked for, else None
     cdef object _finish              # distances to acceptance, made when first asked for (finish.pyx)
     cdef object _fingerprint
 
     def __dealloc__(self):
         free(self.places); free(self.set_first); free(self.buckets); free(self.scratch)
-        free(self.hashes); free(self.low_hashes)
+        free(self.hashes); free(self.low_hashes); free(self.reached)
 
     def __init__(self, Nfa nfa, starts, int32_t max_states=4_000_000, bint closed=False):
         """The language that `nfa` reads from any of the states `starts` (-1: nothing).
@@ -40,6 +46,9 @@ cdef class Dfa(Recognizer):
         closed : `starts` is a closure (Nfa.closure) and no further empty edges are followed at the start.
         """
         self.nfa = nfa
+        self.reached = <uint64_t*>calloc(1 << REACHED_BITS, sizeof(uint64_t))
+        if self.reached == NULL:
+            raise MemoryError()
         self._labels = []
         self.max_states = max_states
         self.counter_bits = nfa.bits
@@ -70,8 +79,13 @@ cdef class Dfa(Recognizer):
         """Put all places that `state` stands for into the set being made."""
         cdef NfaState* node = &self.nfa.states[state]
         cdef int32_t k, item
+        cdef uint64_t place = (<uint64_t>state << self.counter_bits) | counters
         if node.n_empty == 0 and node.loop < 0:
-            return self.put((<uint64_t>state << self.counter_bits) | counters)
+            return self.put(place)
+        if node.loop >= 0:
+            return self.turn(node.loop, counters)
+        if self.is_repeated(place):
+            return 0
         if node.closure < 0:
             self.nfa.close(state)
         for k in range(node.n_closure):
@@ -82,6 +96,19 @@ cdef class Dfa(Recognizer):
                 self.put((<uint64_t>item << self.counter_bits) | counters)
         return 0
 
+    cdef inline bint is_repeated(self, uint64_t place) noexcept:
+        """Whether this place was asked about before while this set is made; forgetful, which costs time and nothing else.
+
+        In (a{1,1}|a{1,2}|...){1,50} hundreds of rounds end at once, and all of them begin the same next round.
+        """
+        cdef uint64_t* slot = self.reached + ((place * 0x9E3779B97F4A7C15ULL) >> (64 - REACHED_BITS))
+        if slot[0] == place + 1:
+            return True
+        if slot[0] == 0:
+            self.n_reached += 1
+        slot[0] = place + 1
+        return False
+
     cdef int turn(self, int32_t index, uint64_t counters) except -1:
         """A round of a counted loop has ended: begin the next one, or leave, or both."""
         cdef NfaLoop* loop = &self.nfa.loops[index]
@@ -89,7 +116,7 @@ cdef class Dfa(Recognizer):
         cdef int64_t done = <int64_t>((counters >> loop.shift) & <uint64_t>loop.mask) + 1
         cdef uint64_t cleared = counters & ~(<uint64_t>loop.mask << loop.shift)
         # A second turn without a byte in between (bodies that may be empty) gives places with a higher count: no gain.
-        if loop.active:
+        if loop.active or self.is_repeated((<uint64_t>loop.state << self.counter_bits) | counters):
             return 0
         loop.active = 1
         try:
@@ -110,6 +137,9 @@ cdef class Dfa(Recognizer):
         cdef NfaState* node
         cdef NfaEdge* edge
         self.n_scratch = 0
+        if self.n_reached:
+            memset(self.reached, 0, sizeof(uint64_t) << REACHED_BITS)
+            self.n_reached = 0
         for k in range(self.set_first[state], last):
             place = self.places[k]
             node = &self.nfa.states[place >> self.counter_bits]
@@ -276,6 +306,80 @@ cdef class Dfa(Recognizer):
             self._labels[state] = found
         return found
 
-    cpdef bint is_final(self, state_t state) except -1:
-        """Whether the text is complete and no byte can follow."""
-        return self.is_accepting(state) and not self.live_bytes(state)
+    cpdef state_t saturate(self, state_t state, int32_t horizon) except? FAILED_STATE:
+        """A state that no text of up to `horizon` bytes tells apart from `state`: the same one for all counts far from bounds.
+
+        A round takes at least a byte, so that at most `horizon` + 1 rounds end within the horizon.
+        """
+        cdef int64_t k, count
+        cdef uint64_t place
+        cdef int32_t level
+        cdef NfaLoop* loop
+        cdef bint changed = False
+        if self.nfa.n_loops == 0:
+            return state
+        self.n_scratch = 0
+        for k in range(self.set_first[state], self.set_first[state + 1]):
+            place = self.places[k]
+            level = self.nfa.states[place >> self.counter_bits].within
+            while level >= 0:
+                loop = &self.nfa.loops[level]
+                count = <int64_t>((place >> loop.shift) & <uint64_t>loop.mask)
+                place -= <uint64_t>count << loop.shift
+                if count + horizon + 2 < loop.least:          # the loop cannot be left within the horizon
+                    count = 0
+                elif loop.most >= 0 and count >= loop.least - 1 and count + horizon + 2 < loop.most:
+                    count = max(loop.least - 1, 0)            # it can, and its upper bound is out of reach
+                place += <uint64_t>count << loop.shift
+                level = loop.parent
+            changed |= place != self.places[k]
+            self.put(place)
+        return self.intern() if changed else state
+
+    # ---- the way out ----
+
+    cpdef bytes completion(self, state_t state):
+        """A shortest text that makes a member of the language after `state`; None from DEAD.
+
+        Found in the byte automaton: the states of the Dfa on the way are not made, repeats are not walked through.
+        """
+        cdef int64_t k, left, shortest = FAR
+        cdef uint64_t best = 0
+        if state == DEAD_STATE:
+            return None
+        self._check_state(state)
+        if self.accepting[state]:
+            return b""
+        if self._finish is None:
+            self._finish = Distances(self.nfa)
+        cdef Distances distances = self._finish
+        for k in range(self.set_first[state], self.set_first[state + 1]):
+            left = distances.left(<int32_t>(self.places[k] >> self.counter_bits), self.places[k] & self.counter_mask)
+            if left < shortest:
+                shortest, best = left, self.places[k]
+        return distances.way(<int32_t>(best >> self.counter_bits), best & self.counter_mask)
+
+    cpdef int64_t distance(self, state_t state) except -1:
+        """len(completion(state)), without making it; a very large number from DEAD."""
+        cdef int64_t k, shortest = FAR
+        if state == DEAD_STATE:
+            return shortest
+        if self.accepting[state]:
+            return 0
+        if self._finish is None:
+            self._finish = Distances(self.nfa)
+        cdef Distances distances = self._finish
+        for k in range(self.set_first[state], self.set_first[state + 1]):
+            shortest = min(shortest, distances.left(<int32_t>(self.places[k] >> self.counter_bits),
+                                                    self.places[k] & self.counter_mask))
+        return shortest
+
+    @property
+    def fingerprint(self):
+        """Hex digits that tell this automaton by content: equal ones give equal masks."""
+        if self._fingerprint is None:
+            digest = hashlib.blake2b(self.nfa.packed(), digest_size=16)
+            digest.update(bytes(<const uint8_t[:(self.set_first[1] - self.set_first[0]) * 8]>(<uint8_t*>self.places))
+                          if self.start >= 0 else b"")
+            self._fingerprint = digest.hexdigest()
+        return self._fingerprint

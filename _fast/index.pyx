@@ -1,8 +1,8 @@
 # Index: a recogniser met a vocabulary.  Token masks by state, steps by token, and the tokens needed to finish.
-# Uses: Trie, Recognizer, Product, Machine, RowStore, LexerIndex, walk.
+# Uses: Trie, Recognizer, RowStore, walk.
 #
 # States are the recogniser's ints, so whoever holds one (a matcher, a logits processor, a particle) holds a position.
-# Index makes masks by walking the trie; MachineIndex from inner masks and leaving tokens; ProductIndex from two rows.
+# Index makes masks by walking the trie; other ways to make them are in indexes.pyx.
 
 
 
@@ -158,27 +158,29 @@ cdef class Index:
         budget once can always keep within it.
         """
         cdef int32_t found, position
-        cdef state_t here
+        cdef state_t here, nameless
         if state == FINISHED_STATE:
             return 0
         if state < 0:
             return NEVER_FINISHES
-        found = self.known_finish(state)
+        nameless = self.recognizer.anonymise(state)        # which text a lexeme has does not change how long the rest is
+        found = self.known_finish(nameless)
         if found != NOT_ASKED:
             return found
         text = self.recognizer.completion(state)
         if text is None:
-            self.note_finish(state, NEVER_FINISHES)
+            self.note_finish(nameless, NEVER_FINISHES)
             return NEVER_FINISHES
         best, cut = fewest_tokens(self.trie, text)
-        self.note_finish(state, best[0])
-        if best[0] < NEVER_FINISHES:
-            here, position = state, 0
-            while position < len(text):
-                here = self.recognizer.run(here, text[position:cut[position]])
-                position = cut[position]
-                self.note_finish(here, best[position])
-        return self.known_finish(state)
+        self.note_finish(nameless, best[0])
+        here, position = state, 0
+        while position < len(text) and best[position] < NEVER_FINISHES:
+            here = self.recognizer.run(here, text[position:cut[position]])
+            if here < 0:                                   # in DOUBT: an anonymous state that ends a second free text
+                break
+            position = cut[position]
+            self.note_finish(self.recognizer.anonymise(here), best[position])
+        return self.known_finish(nameless)
 
     def tokens_to_finish(self, state_t state) -> int:
         """An upper bound, reached by a real text, of the tokens needed to finish; EOS not counted.
@@ -264,106 +266,3 @@ cdef tuple fewest_tokens(Trie trie, bytes text):
             if trie.first[node] < trie.first[node + 1] and best_view[stop + 1] + 1 < best_view[start]:
                 best_view[start], cut_view[start] = best_view[stop + 1] + 1, stop + 1
     return best, cut
-
-
-cdef class ProductIndex(Index):
-    """`&` and `|`: a token is read by the product iff both sides (one side) read it, so masks are ANDed (ORed)."""
-    cdef Index left, right
-
-    def __init__(self, Product recognizer, vocab, int64_t max_mask_bytes):
-        Index.__init__(self, recognizer, vocab, max_mask_bytes)
-        self.left = make_index(recognizer.left, vocab, max_mask_bytes)
-        self.right = make_index(recognizer.right, vocab, max_mask_bytes)
-
-    cdef int fill(self, state_t state, word_t* mask) except -1:
-        cdef state_t left, right
-        cdef int32_t word
-        cdef const word_t* row
-        cdef bint both = (<Product>self.recognizer).both
-        left, right = (<Product>self.recognizer).pairs[state]
-        if left >= 0:
-            memcpy(mask, self.left.rows.at(self.left.row(left)), <size_t>self.n_words * sizeof(word_t))
-        if right >= 0:
-            row = self.right.rows.at(self.right.row(right))
-            for word in range(self.n_words):
-                mask[word] = mask[word] & row[word] if both else mask[word] | row[word]
-        for token in self.eos_ids:                # EOS is decided by the product
-            clear_bit(mask, token)
-        return 0
-
-
-cdef class MachineIndex(Index):
-    """Lexer x context: the lexer's inner mask, then the leaving tokens, asked by remainder (see lexing.pyx)."""
-    cdef dict lexer_indexes           # lexer -> LexerIndex
-
-    def __init__(self, Machine recognizer, vocab, int64_t max_mask_bytes):
-        Index.__init__(self, recognizer, vocab, max_mask_bytes)
-        self.lexer_indexes = {}
-
-    cdef int fill(self, state_t state, word_t* mask) except -1:
-        cdef Machine machine = <Machine>self.recognizer
-        cdef Trie trie = self.trie
-        cdef Recognizer lexer
-        cdef LexerIndex lexer_index
-        cdef LexerEntry entry
-        cdef Leaving group
-        cdef state_t lexer_state, after
-        cdef bint anonymous
-        cdef int32_t node, first_node, end_node
-        cdef token_t token
-        context, lexer_state, text, anonymous = machine.keys[state]
-        lexer = machine.lexer(context)
-        if lexer is None:
-            return 0
-        lexer_index = self.lexer_indexes.get(lexer)
-        if lexer_index is None:
-            lexer_index = self.lexer_indexes[lexer] = process_lexer_index(lexer, self.vocab)
-        entry = lexer_index.entry(lexer_state)
-        memcpy(mask, entry.inner, <size_t>self.n_words * sizeof(word_t))
-        doubtful = []
-        for group in entry.leaving:
-            if machine.captures[context] and anonymous:
-                self.collect(group, doubtful)
-                continue
-            next_context = machine.exit(context, group.labels, None)
-            if next_context == DEAD_STATE:
-                continue
-            for token in group.ended:
-                set_bit(mask, token)
-            after = machine.enter(next_context, anonymous or machine.captures[context])
-            if group.remainders is not None:
-                walk(group.remainders, machine, after, self.path, mask, 1, group.remainders.n_nodes, doubtful)
-            else:
-                for first_node, end_node, _ in group.segments:
-                    walk(trie, machine, after, self.path, mask, first_node, end_node, doubtful)
-        if entry.ends_here:
-            node = 1
-            while node < trie.n_nodes:                 # the first bytes that the lexer cannot read end its lexeme
-                if lexer.after(lexer_state, trie.byte[node]) == DEAD_STATE:
-                    walk(trie, machine, state, self.path, mask, node, node + trie.subtree[node], doubtful)
-                node += trie.subtree[node]
-        if doubtful:
-            self.doubtful[state] = doubtful
-        return 0
-
-    cdef void collect(self, Leaving group, list tokens):
-        """All tokens of a group."""
-        cdef int32_t first_node, end_node, k
-        tokens.extend(group.ended)
-        for first_node, end_node, _ in group.segments:
-            for k in range(self.trie.first[first_node], self.trie.first[end_node]):
-                tokens.append(self.trie.order[k])
-
-
-cdef Index make_index(Recognizer recognizer, vocab, int64_t max_mask_bytes):
-    """The index that suits a recogniser."""
-    if isinstance(recognizer, Machine):
-        return MachineIndex(recognizer, vocab, max_mask_bytes)
-    if isinstance(recognizer, Product):
-        return ProductIndex(recognizer, vocab, max_mask_bytes)
-    return Index(recognizer, vocab, max_mask_bytes)
-
-
-def index_of(Recognizer recognizer not None, vocab, int64_t max_mask_bytes) -> Index:
-    """Masks and steps of `recognizer` over `vocab`, with at most `max_mask_bytes` of finished masks."""
-    return make_index(recognizer, vocab, max_mask_bytes)

@@ -8,10 +8,21 @@
 
 
 cdef enum:
-    WALK_IN_PLACE_UP_TO = 32      # segments of the vocabulary's trie; more are merged into one trie of remainders
+    # Segments are merged into a trie of remainders once it pays: the walk over 2,000 segments takes 40 us a context, the
+    # merged trie 1 us, and merging 10 ms; it is not made for what is most of a vocabulary.
+    MERGE_FROM_SEGMENTS = 32
+    MERGE_UP_TO_TOKENS = 16_384
+    MERGE_AFTER_USES = 64
+    MAX_LEXERS = 2048             # lexers whose indexes are kept for the next request
     MAX_LEXER_BYTES = 128 << 20   # inner masks and leaving tokens of the whole process; beyond it all are dropped and made anew
 
 cdef int64_t lexer_bytes = 0      # in use
+
+
+cdef struct Segment:
+    int32_t first_node            # a run of siblings in the vocabulary's trie, with all that is below them
+    int32_t end_node
+    int32_t depth                 # bytes of the token that belong to the lexeme
 
 
 @cython.final
@@ -19,8 +30,51 @@ cdef class Leaving:
     """The tokens that end the lexeme with the same labels."""
     cdef tuple labels             # of the lexeme
     cdef list ended               # tokens that end exactly with the lexeme
-    cdef list segments            # (first node, end node, depth of the lexeme's end): what goes on after it
-    cdef Trie remainders          # the segments merged, tokens by remainder; None while there are few
+    cdef Segment* segments        # what goes on after the lexeme
+    cdef int32_t n_segments, capacity
+    cdef int64_t n_tokens         # tokens below the segments
+    cdef int32_t n_uses           # contexts that asked
+    cdef Trie remainders          # the segments merged, tokens by remainder; None until it pays
+
+    def __dealloc__(self):
+        free(self.segments)
+
+    cdef int add(self, int32_t first_node, int32_t end_node, int32_t depth) except -1:
+        """Add a run of siblings; it joins the last one if it goes on from there."""
+        cdef Segment* segments
+        if self.n_segments:
+            segments = self.segments + self.n_segments - 1
+            if segments.end_node == first_node and segments.depth == depth:
+                segments.end_node = end_node
+                return 0
+        if self.n_segments == self.capacity:
+            self.capacity = max(8, 2 * self.capacity)
+            segments = <Segment*>realloc(self.segments, <size_t>self.capacity * sizeof(Segment))
+            if segments == NULL:
+                raise MemoryError()
+            self.segments = segments
+        self.segments[self.n_segments] = Segment(first_node, end_node, depth)
+        self.n_segments += 1
+        return 0
+
+    cdef int merge_if_it_pays(self, Trie trie) except -1:
+        """Count a use, and make the trie of what is left of the tokens after their lexeme."""
+        cdef int32_t number, k
+        cdef Segment* segment
+        self.n_uses += 1
+        if (self.remainders is not None or self.n_uses < MERGE_AFTER_USES or self.n_segments < MERGE_FROM_SEGMENTS
+                or self.n_tokens > MERGE_UP_TO_TOKENS):
+            return 0
+        rests, tokens = [], []
+        for number in range(self.n_segments):
+            segment = self.segments + number
+            for k in range(trie.first[segment.first_node], trie.first[segment.end_node]):
+                tokens.append(trie.order[k])
+                rests.append(trie.token_bytes(trie.order[k])[segment.depth:])
+        self.remainders = Trie(rests)
+        for k in range(self.remainders.n_ordered):
+            self.remainders.order[k] = tokens[self.remainders.order[k]]
+        return 0
 
 
 @cython.final
@@ -100,12 +154,11 @@ cdef class LexerIndex:
                 set_bit(entry.inner, trie.order[k])
             node += 1
         entry.leaving = list(groups.values())
+        entry.n_bytes = <int64_t>self.n_words * 4
         for group in entry.leaving:
-            if len(group.segments) > WALK_IN_PLACE_UP_TO:
-                group.remainders = self.merge(group.segments)
-                entry.n_bytes += 24 * <int64_t>group.remainders.n_nodes     # 13 a node, 8 a token, and the text
-            entry.n_bytes += 100 * <int64_t>len(group.segments) + 40 * <int64_t>len(group.ended)
-        entry.n_bytes += <int64_t>self.n_words * 4
+            entry.n_bytes += 40 * <int64_t>len(group.ended) + group.capacity * <int64_t>sizeof(Segment)
+            if group.n_tokens <= MERGE_UP_TO_TOKENS:
+                entry.n_bytes += 60 * group.n_tokens       # the trie of remainders, should it be made
         lexer_bytes += entry.n_bytes
         return entry
 
@@ -116,42 +169,23 @@ cdef class LexerIndex:
         group = groups.get(labels)
         if group is None:
             group = groups[labels] = Leaving()
-            group.labels, group.ended, group.segments = labels, [], []
+            group.labels, group.ended = labels, []
         if first_node < end_node:
-            if group.segments:
-                before = group.segments.pop()
-                if before[1] == first_node and before[2] == depth:
-                    first_node = before[0]             # a run of siblings goes on
-                else:
-                    group.segments.append(before)
-            group.segments.append((first_node, end_node, depth))
+            group.add(first_node, end_node, depth)
+            group.n_tokens += self.trie.first[end_node] - self.trie.first[first_node]
         return group
 
-    cdef Trie merge(self, list segments):
-        """A trie of what is left of the tokens after their lexeme."""
-        cdef int32_t first_node, end_node, depth, k
-        cdef Trie trie = self.trie, remainders
-        rests, tokens = [], []
-        for first_node, end_node, depth in segments:
-            for k in range(trie.first[first_node], trie.first[end_node]):
-                tokens.append(trie.order[k])
-                rests.append(trie.token_bytes(trie.order[k])[depth:])
-        remainders = Trie(rests)
-        for k in range(remainders.first[remainders.n_nodes]):
-            remainders.order[k] = tokens[remainders.order[k]]
-        return remainders
 
-
-# Lexer indexes of this process, by lexer and content of the vocabulary: kept while somebody uses them, and the last few
-# for the next request.  A LexerIndex keeps its lexer alive, so the lexer's id stays its own.
-_LEXER_INDEXES = weakref.WeakValueDictionary()
-_RECENT_LEXER_INDEXES = collections.deque(maxlen=32)
+# Lexer indexes of this process, by lexer and content of the vocabulary.  A LexerIndex keeps its lexer alive, so the
+# lexer's id stays its own.  When there are too many, all are forgotten here; indexes in use keep theirs.
+_LEXER_INDEXES = {}
 
 
 cdef LexerIndex process_lexer_index(Recognizer lexer, vocab):
     key = (id(lexer), vocab.fingerprint)
     found = _LEXER_INDEXES.get(key)
     if found is None:
+        if len(_LEXER_INDEXES) >= MAX_LEXERS:
+            _LEXER_INDEXES.clear()
         found = _LEXER_INDEXES[key] = LexerIndex(lexer, vocab.trie, (vocab.size + 31) // 32)
-        _RECENT_LEXER_INDEXES.append(found)
     return <LexerIndex>found

@@ -44,6 +44,7 @@ cdef enum:
     GUARD_NOT_START = 2
     GUARD_END = 3       # nothing follows
     NO_STATE = -1
+    EMPTY_MOVES = 20    # states that may be visited without a byte, for each state that an Nfa may have
 
 START, NOT_START, END = GUARD_START, GUARD_NOT_START, GUARD_END
 
@@ -75,8 +76,10 @@ cdef class Nfa:
     cdef int32_t states_capacity, edges_capacity, empties_capacity, loops_capacity, closures_capacity
     cdef int32_t stack_capacity, seen_capacity
     cdef int32_t max_states          # Limits.max_nfa_states
+    cdef int64_t n_visited           # states visited by `collect` so far
     cdef int32_t current             # the counted loop that is being built
     cdef int32_t bits                # counter bits needed by the deepest nest of loops
+    cdef tuple classes               # (edges it was made for, 256 class numbers, their count), or None
     cdef dict accepts                # label -> its accepting state
 
     def __init__(self, int32_t max_states=1_000_000):
@@ -149,41 +152,6 @@ cdef class Nfa:
                 here += 3
         return state
 
-    def words(self, list words, list follows):
-        """Any of the sorted, distinct byte strings, word k followed by follows[k]; shared prefixes are shared states."""
-        cdef Py_ssize_t n_words = len(words), index, depth, shared, longest = 0
-        cdef bytes word, after
-        cdef int32_t state
-        cdef list pending = [[]]        # per depth of the current word: the edges found so far, (byte, state)
-        cdef list ends = [NO_STATE]     # per depth: what follows if a word ends there
-        for index in range(n_words):
-            word = words[index]
-            after = words[index + 1] if index + 1 < n_words else b""
-            shared = common(word, after) if index + 1 < n_words else -1
-            while len(pending) <= len(word):
-                pending.append([])
-                ends.append(NO_STATE)
-            ends[len(word)] = follows[index]
-            for depth in range(len(word), max(shared, 0), -1):     # nodes deeper than what the next word shares are done
-                state = self._node(pending[depth], ends[depth])
-                pending[depth], ends[depth] = [], NO_STATE
-                (<list>pending[depth - 1]).append((word[depth - 1], state))
-        return self._node(pending[0], ends[0]) if n_words else NO_STATE
-
-    cdef int32_t _node(self, list edges, int32_t end) except? -2:
-        """A state with these edges, (byte, state) each, and an empty edge to `end`."""
-        cdef int32_t state, k, position
-        if not edges:
-            return end
-        state = self.add(<int32_t>len(edges), end >= 0)
-        position = self.states[state].edge
-        for k in range(<int32_t>len(edges)):
-            byte, target = edges[k]
-            self.edges[position + k] = NfaEdge(target, byte, byte)
-        if end >= 0:
-            self.empties[self.states[state].empty] = NfaEmpty(end, GUARD_NONE)
-        return state
-
     def split(self, targets):
         """A state from which every one of `targets` goes on without a byte; -1 targets are left out."""
         targets = [target for target in targets if target >= 0]
@@ -250,43 +218,6 @@ cdef class Nfa:
             self.states[state].closure = -1
         self.n_closures = 0
 
-    def trim(self):
-        """Take out all edges that lead to no accepting state; returns one byte per state: 1 if it can be completed.
-
-        For guarded automata, the only ones that can have such edges.
-        """
-        cdef int32_t state, k, edge
-        cdef NfaState* node
-        alive = bytearray(self.n_states)
-        sources = [[] for _ in range(self.n_states)]     # which states go on to this one
-        closures = []
-        self.forget()
-        for state in range(self.n_states):
-            node = &self.states[state]
-            for k in range(node.n_edges):
-                sources[self.edges[node.edge + k].target].append(state)
-            if node.loop >= 0:
-                sources[self.loops[node.loop].exit].append(state)
-            if node.n_empty:
-                for item in self.closure(state, False):
-                    if item != state:
-                        sources[item].append(state)
-        queue = list(self.accepts.values())
-        for item in queue:
-            if not alive[item]:
-                alive[item] = 1
-                queue.extend(sources[item])
-        for state in range(self.n_states):
-            node = &self.states[state]
-            for k in range(node.n_edges):
-                edge = node.edge + k
-                if not alive[self.edges[edge].target]:
-                    self.edges[edge].low, self.edges[edge].high = 255, 0
-            if not alive[state]:
-                node.n_edges, node.loop = 0, -1
-        self.forget()
-        return bytes(alive)
-
     def open_loop(self, int64_t least, int64_t most, int32_t follow):
         """A counted loop around what is built until `close_loop`; returns the state that follows its body.
 
@@ -337,6 +268,8 @@ cdef class Nfa:
         """
         cdef int32_t depth = 1, k, target, guard, item, ended, state
         cdef NfaState* node
+        if self.n_visited >= EMPTY_MOVES * <int64_t>self.max_states:      # at most that many items in `closures`
+            raise LimitExceeded("max_nfa_states", self.max_states, self.n_visited // EMPTY_MOVES, "the pattern's empty moves")
         self.seen = <int32_t*>grow_zeroed(self.seen, 2 * self.n_states, &self.seen_capacity)
         self.stack = <int32_t*>grow(self.stack, 2 * self.n_states + 1, &self.stack_capacity, sizeof(int32_t))
         self.round += 1
@@ -344,12 +277,11 @@ cdef class Nfa:
         self.seen[2 * origin] = self.round
         while depth:
             depth -= 1
+            self.n_visited += 1
             ended = self.stack[depth] & 1
             state = self.stack[depth] >> 1
             node = &self.states[state]
             if node.label >= 0 or not ended and (node.n_edges or node.loop >= 0 and self.inside(origin, node.loop)):
-                if self.n_closures >= 2_000_000_000 or self.n_closures >= 64 * <int64_t>self.max_states:
-                    raise LimitExceeded("max_nfa_states", self.max_states, self.n_closures, "the pattern's empty moves")
                 self.closures = <int32_t*>grow(self.closures, self.n_closures + 1, &self.closures_capacity, sizeof(int32_t))
                 self.closures[self.n_closures] = state
                 self.n_closures += 1
@@ -379,10 +311,31 @@ cdef class Nfa:
         self.n_closures = first
         return found
 
+    def packed(self):
+        """The whole automaton as bytes, for fingerprints."""
+        cdef int32_t k
+        numbers = array("q", bytes(8 * (2 * self.n_states + self.n_edges + self.n_empties)))
+        cdef int64_t[::1] out = numbers
+        cdef int64_t at = 0
+        for k in range(self.n_states):
+            out[at] = (<int64_t>self.states[k].n_edges << 32) | self.states[k].n_empty
+            out[at + 1] = (<int64_t>self.states[k].label << 32) ^ <uint32_t>self.states[k].loop
+            at += 2
+        for k in range(self.n_edges):
+            out[at] = (<int64_t>self.edges[k].target << 16) | (self.edges[k].low << 8) | self.edges[k].high
+            at += 1
+        for k in range(self.n_empties):
+            out[at] = (<int64_t>self.empties[k].target << 2) | self.empties[k].guard
+            at += 1
+        loops = [(self.loops[k].least, self.loops[k].most, self.loops[k].entry, self.loops[k].exit) for k in range(self.n_loops)]
+        return numbers.tobytes() + repr(loops).encode()
+
     def byte_classes(self):
         """256 class numbers and their count: bytes that no edge tells apart share one."""
         cdef uint8_t[256] cuts
         cdef int32_t k, byte, count = 0
+        if self.classes is not None and self.classes[0] == self.n_edges:
+            return self.classes[1], self.classes[2]
         memset(cuts, 0, 256)
         for k in range(self.n_edges):
             cuts[self.edges[k].low] = 1          # an edge that was taken out has low 255, high 0: a needless cut, no harm
@@ -392,6 +345,7 @@ cdef class Nfa:
         for byte in range(256):
             count += byte > 0 and cuts[byte]
             classes[byte] = count
+        self.classes = (self.n_edges, bytes(classes), count + 1)
         return bytes(classes), count + 1
 
 
@@ -402,13 +356,3 @@ cdef void* grow_zeroed(void* memory, size_t count, int32_t* capacity) except NUL
     if capacity[0] > before:
         memset(<char*>memory + before * sizeof(int32_t), 0, (capacity[0] - before) * sizeof(int32_t))
     return memory
-
-
-cdef Py_ssize_t common(bytes left, bytes right):
-    """Length of the longest common prefix."""
-    cdef Py_ssize_t length = min(len(left), len(right)), k = 0
-    cdef const uint8_t* a = left
-    cdef const uint8_t* b = right
-    while k < length and a[k] == b[k]:
-        k += 1
-    return k

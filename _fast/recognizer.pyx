@@ -6,6 +6,12 @@
 
 
 
+cdef enum:
+    MAX_COMPLETIONS_STATES = 4_000
+    ACCEPTS = 1                   # a member ends here; whether a byte may follow was not asked yet
+    ACCEPTS_AND_ENDS = 2
+    ACCEPTS_AND_GOES_ON = 3
+
 
 cdef class Recognizer:
     """A language, a byte at a time.  States are interned integers; `start` is the first, DEAD is -1.
@@ -18,7 +24,7 @@ cdef class Recognizer:
     cdef int32_t capacity          # rows allocated
     cdef int32_t max_states        # Limits.max_states
     cdef state_t* table            # [capacity, n_classes]: the state that follows, DEAD or UNKNOWN
-    cdef uint8_t* accepting        # [capacity]: 1 if the text read so far is a member
+    cdef uint8_t* accepting        # [capacity]: not 0 if the text read so far is a member (ACCEPTS...)
     cdef object __weakref__
     cdef readonly state_t start    # the state of the empty text; DEAD if the language is empty
 
@@ -96,7 +102,7 @@ cdef class Recognizer:
         self._check_state(state)
         for position in range(text.shape[0]):
             state = self.after(state, text[position])
-            if state == DEAD_STATE:
+            if state < 0:
                 break
         return state
 
@@ -143,13 +149,7 @@ cdef class Recognizer:
         queue = [state]
         for here in queue:                       # grows while it is read
             if self.accepting[here]:
-                text = bytearray()
-                step = came_from[here]
-                while step is not None:
-                    text.append(step[1])
-                    step = came_from[step[0]]
-                text.reverse()
-                return bytes(text)
+                return way_to(here, came_from)
             for byte in range(256):
                 there = self.after(here, <uint8_t>byte)
                 if there != DEAD_STATE and there not in came_from:
@@ -174,16 +174,56 @@ cdef class Recognizer:
         return (0,) if self.accepting[state] else ()
 
     cpdef bint is_final(self, state_t state) except -1:
-        """Whether a member ends in `state` and no byte may follow."""
+        """Whether a member ends in `state` and no byte may follow; looked up byte by byte once."""
         cdef int32_t byte
-        if not self.accepting[state]:
-            return False
-        for byte in range(256):
-            if self.after(state, <uint8_t>byte) != DEAD_STATE:
-                return False
-        return True
+        self._check_state(state)
+        if self.accepting[state] == ACCEPTS:
+            self.accepting[state] = ACCEPTS_AND_ENDS
+            for byte in range(256):
+                if self.after(state, <uint8_t>byte) != DEAD_STATE:
+                    self.accepting[state] = ACCEPTS_AND_GOES_ON
+                    break
+        return self.accepting[state] == ACCEPTS_AND_ENDS
 
     cpdef dict completions(self, state_t state):
-        """For every set of labels that can be reached, a shortest text that reaches it."""
-        text = self.completion(state)
-        return {} if text is None else {self.labels(self.run(state, text)): text}
+        """For every set of labels that can be reached from `state`, a shortest text that reaches it.
+
+        Breadth first over states.  After MAX_COMPLETIONS_STATES of them (a long counted string) the search ends: what was
+        found until then, and completion(state), are the answer.
+        """
+        cdef state_t here, there
+        cdef int32_t column
+        cdef uint8_t[256] example                # a byte of every class
+        found = {}
+        if state == DEAD_STATE:
+            return found
+        self._check_state(state)
+        for column in range(256):
+            example[self.byte_class[255 - column]] = <uint8_t>(255 - column)
+        came_from = {state: None}
+        queue = [state]
+        for here in queue:                       # grows while it is read
+            labels = self.labels(here)
+            if labels and labels not in found:
+                found[labels] = way_to(here, came_from)
+            for column in range(self.n_classes):
+                there = self.after(here, example[column])
+                if there >= 0 and there not in came_from:
+                    if len(queue) >= MAX_COMPLETIONS_STATES:
+                        rest = self.completion(state)
+                        found.setdefault(self.labels(self.run(state, rest)), rest)
+                        return found
+                    came_from[there] = (here, example[column])
+                    queue.append(there)
+        return found
+
+
+cdef bytes way_to(state_t state, dict came_from):
+    """The bytes on the way to `state`; came_from : state -> (the state before, byte), or None at the start."""
+    text = bytearray()
+    step = came_from[state]
+    while step is not None:
+        text.append(step[1])
+        step = came_from[step[0]]
+    text.reverse()
+    return bytes(text)

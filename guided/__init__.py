@@ -1,45 +1,111 @@
 """Constrained and guided decoding for any Hugging Face model.
 
-The public names below are loaded when first used: `import guided` brings neither torch nor transformers.
+The core (vocabularies, matchers, patterns, errors) is imported at once, in about 50 ms above numpy.  What needs torch,
+transformers or pydantic is loaded when first used: `import guided` brings none of them.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from guided._fast import fill_masks
+from guided.constraints.base import Constraint
+from guided.constraints.choice import choice
+from guided.constraints.regex import regex
+from guided.errors import (
+    ConstraintError,
+    DeadEnd,
+    GrammarError,
+    GuidedError,
+    LimitExceeded,
+    ModelError,
+    RegexSyntaxError,
+    TokenRejected,
+    UnsupportedSchema,
+    VocabularyError,
+)
+from guided.limits import Limits
+from guided.matcher import Matcher
+from guided.vocab import Vocabulary
+
+if TYPE_CHECKING:  # the lazy names for type checkers and editors; a test compares the two
+    from guided.api import asap, generate, importance, log_z, rejection, smc
+    from guided.constraints.cfg import cfg, grammar
+    from guided.constraints.coerce import explain
+    from guided.constraints.json_schema import json_schema
+    from guided.constraints.predicate import predicate
+    from guided.engines.outcomes import choice_logprobs
+    from guided.engines.posterior import Posterior
+    from guided.engines.potentials import Potential
+    from guided.engines.results import Event, Output
+    from guided.engines.samplers import StepSampler, sample_token
+    from guided.integrations.masks import apply_mask
+    from guided.integrations.transformers import ConstraintLogitsProcessor
+    from guided.models.huggingface import load
+    from guided.models.tiny import tiny
+
+# module -> the public names that are loaded from it when first used
 _HOMES = {
-    "guided.constraints.base": ["Constraint"],
-    "guided.constraints.choice": ["choice"],
-    "guided.constraints.json_schema": ["json_schema"],
-    "guided.constraints.regex": ["regex"],
+    "guided.api": ["asap", "generate", "importance", "log_z", "rejection", "smc"],
+    "guided.constraints.cfg": ["cfg", "grammar"],
     "guided.constraints.coerce": ["explain"],
-    "guided.engines.generate": ["Output"],
-    "guided.errors": [
-        "ConstraintError",
-        "DeadEnd",
-        "GrammarError",
-        "GuidedError",
-        "LimitExceeded",
-        "ModelError",
-        "RegexSyntaxError",
-        "TokenRejected",
-        "UnsupportedSchema",
-        "VocabularyError",
-    ],
+    "guided.constraints.json_schema": ["json_schema"],
+    "guided.constraints.predicate": ["predicate"],
+    "guided.engines.outcomes": ["choice_logprobs"],
+    "guided.engines.posterior": ["Posterior"],
+    "guided.engines.potentials": ["Potential"],
+    "guided.engines.results": ["Event", "Output"],
+    "guided.engines.samplers": ["StepSampler", "sample_token"],
     "guided.integrations.masks": ["apply_mask"],
     "guided.integrations.transformers": ["ConstraintLogitsProcessor"],
-    "guided.api": ["fill_masks", "generate"],
-    "guided.limits": ["Limits"],
-    "guided.matcher": ["Matcher"],
     "guided.models.huggingface": ["load"],
     "guided.models.tiny": ["tiny"],
-    "guided.vocab": ["Vocabulary"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __version__ = "0.1.0"
-__all__ = sorted(_HOME_OF)  # noqa: PLE0605
+__all__ = [
+    "Constraint",
+    "ConstraintError",
+    "ConstraintLogitsProcessor",
+    "DeadEnd",
+    "Event",
+    "GrammarError",
+    "GuidedError",
+    "LimitExceeded",
+    "Limits",
+    "Matcher",
+    "ModelError",
+    "Output",
+    "Posterior",
+    "Potential",
+    "RegexSyntaxError",
+    "StepSampler",
+    "TokenRejected",
+    "UnsupportedSchema",
+    "Vocabulary",
+    "VocabularyError",
+    "apply_mask",
+    "asap",
+    "cfg",
+    "choice",
+    "choice_logprobs",
+    "explain",
+    "fill_masks",
+    "generate",
+    "grammar",
+    "importance",
+    "json_schema",
+    "load",
+    "log_z",
+    "predicate",
+    "regex",
+    "rejection",
+    "sample_token",
+    "smc",
+    "tiny",
+]
 
 
 def __getattr__(name: str) -> Any:

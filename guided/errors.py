@@ -14,6 +14,8 @@ GuidedError
 
 from __future__ import annotations
 
+from guided.limits import Limits
+
 
 class GuidedError(Exception):
     """Base of every error of this library."""
@@ -63,9 +65,10 @@ class LimitExceeded(GuidedError, RuntimeError):
     def __init__(self, limit: str, value: int, given: int, what: str = "") -> None:
         self.limit, self.value, self.given = limit, value, given
         subject = f"{what} needs" if what else "this needs"
+        way_out = f", or raise the limit: Limits({limit}=...)" if limit in Limits.__dataclass_fields__ else ""
         super().__init__(
             f"{subject} at least {given:,} {limit.removeprefix('max_').replace('_', ' ')}, the limit is {value:,}. "
-            f"Simplify it, or raise the limit: Limits({limit}=...)"
+            f"Simplify it{way_out}"
         )
 
 
@@ -86,7 +89,10 @@ class DeadEnd(GuidedError, RuntimeError):
 
 
 class VocabularyError(GuidedError, ValueError):
-    """A tokenizer that cannot be turned into bytes, or a vocabulary that is not one.  token : id, -1 if none is to blame."""
+    """A tokenizer that cannot be turned into bytes, or a vocabulary that is not one.
+
+    token : the id to blame, -1 if there is none.      reason : what is wrong with it.
+    """
 
     def __init__(self, reason: str, token: int = -1) -> None:
         self.token, self.reason = token, reason

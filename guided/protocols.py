@@ -67,11 +67,18 @@ class Contexts(Protocol):
         used again are kept out by the lexer.  (Masks ask exit() once, with None, for all texts.)
         """
 
+    def fallback(self, context: int, /) -> int:
+        """The context that reads the lexeme, from its first byte, where this context's lexer cannot; DEAD for none.
+
+        For exceptions to a rule: the lexer reads a few texts that mean something special (known keys, keys that may
+        not come again), each ending at once; whatever differs from them is the fallback's.  Optional.
+        """
+
     def is_accepting(self, context: int, /) -> bool:
         """Whether the text may end here, nothing of the context's lexeme being written."""
 
     def completion(self, context: int, /) -> bytes:
-        """A short text that finishes the document from here."""
+        """A short text that finishes the document from here; how long it is does not depend on captured texts."""
 
 
 @runtime_checkable

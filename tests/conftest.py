@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+# Test models are tiny: threads that wait for each other cost more than they bring, by far on a busy machine.
+# Set before torch is imported; programs that tests start inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from guided import _fast
-from guided.automata.syntax import ANY_TEXT, Ahead, Both, Node, Not, concat
+from guided.automata.anchors import strip, then_anything
+from guided.automata.syntax import ANY_TEXT, Ahead, Both, Node, Not
 from guided.limits import Limits
 
 if TYPE_CHECKING:
@@ -60,13 +61,13 @@ def table(node: Node, limits: Limits, *, at_start: bool = True) -> _fast.Table:
 
     nfa = _fast.Nfa(limits.max_nfa_states)
     builder = Builder(nfa, limits)
-    entry = builder.build(node, nfa.accept(0))
+    entry = builder.build(strip(node) if at_start else node, nfa.accept(0))
     dfa = builder.finish([entry], at_start=at_start)
     return _fast.tabulate(dfa, limits.max_dfa_states).minimised()
 
 
 def embed(nfa: _fast.Nfa, table: _fast.Table, follow: Callable[[Labels], list[int]]) -> int:
-    """A copy of `table` in `nfa`; from its accepting states the states follow(labels) follow.  Returns the first state."""
+    """A copy of `table` in `nfa`, its accepting states followed by follow(labels).  Returns the first state."""
     follows = {labels: follow(labels) for labels in set(table.labels) if labels}
     return nfa.table(table, follows)
 
@@ -82,9 +83,10 @@ def ahead(builder: Builder, node: Ahead, follow: int) -> int:
         starts = nfa.closure(follow, at_start) if builder.guarded else [follow]
         after = _fast.Dfa(nfa, starts, limits.max_states, builder.guarded)
         rest = _fast.tabulate(after, limits.max_dfa_states).minimised()
-        wanted = table(concat(node.node, ANY_TEXT), limits, at_start=at_start)
+        wanted = table(then_anything(node.node), limits, at_start=at_start)
         decide = _without if node.negative else _both
         both = _fast.product(rest, wanted, True, not node.negative, decide, limits.max_dfa_states).minimised()
+        builder.spend(rest.n_states + both.n_states)
         entry = embed(nfa, both, lambda labels: [nfa.accept(label) for label in labels])
         if guard is not None and entry != DEAD:
             entry = builder.guard(entry, guard)

@@ -12,6 +12,7 @@ from typing import Any
 
 from guided import _fast
 from guided.automata import boolean
+from guided.automata.anchors import strip
 from guided.automata.facts import FactsOf
 from guided.automata.syntax import (
     EMPTY,
@@ -34,6 +35,7 @@ from guided.errors import ConstraintError, LimitExceeded
 from guided.limits import DEFAULT_LIMITS, Limits
 
 DEAD = -1
+_MOST_ROUNDS = 2**57  # counters are parts of 64-bit numbers
 Labels = tuple[int, ...]
 
 
@@ -54,7 +56,7 @@ def compile_dfa(
     alternatives = {0: node} if not isinstance(node, Mapping) else dict(node)
     nfa = _fast.Nfa(limits.max_nfa_states)
     builder = Builder(nfa, limits)
-    entries = [builder.build(alternatives[label], nfa.accept(label)) for label in sorted(alternatives)]
+    entries = [builder.build(strip(alternatives[label]), nfa.accept(label)) for label in sorted(alternatives)]
     dfa = builder.finish(entries)
     if accept is not None:
         dfa = boolean.restrict(dfa, accept, limits)
@@ -67,8 +69,9 @@ class Builder:
     def __init__(self, nfa: _fast.Nfa, limits: Limits) -> None:
         self.nfa, self.limits = nfa, limits
         self.facts = FactsOf()
-        self.guarded = False                                # there are guards: closures depend on the place
-        self.pending: list[tuple[int, int, bool]] = []      # `$` before a last newline: (knot, what follows, at the start)
+        self.guarded = False  # there are guards: closures depend on the place
+        self.pending: list[tuple[int, int, bool]] = []  # `$` before a last newline: (knot, what follows, at the start)
+        self.spent = 0  # states of all automata made for lookahead
         self.values: list[int] = []
         self.tasks: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
 
@@ -85,29 +88,28 @@ class Builder:
         """Replace the state on top of `values`, which follows `node`, by the first state of `node`."""
         values, nfa = self.values, self.nfa
         follow = values[-1]
-        kind = type(node)
-        if follow == DEAD or kind is Never:
+        if follow == DEAD or isinstance(node, Never):
             values[-1] = DEAD
-        elif kind is Literal:
+        elif isinstance(node, Literal):
             values[-1] = nfa.literal(node.text.encode("utf-8"), follow)
-        elif kind is Chars:
+        elif isinstance(node, Chars):
             values[-1] = nfa.graph(utf8_graph(node.ranges), follow) if node.ranges else DEAD
-        elif kind is Concat:
+        elif isinstance(node, Concat):
             self.tasks.extend((self._enter, (part,)) for part in node.parts)
-        elif kind is Words:
+        elif isinstance(node, Words):
             words = sorted({text.encode("utf-8") for text in node.texts})
-            values[-1] = nfa.words(words, [follow] * len(words))
-        elif kind is Union:
+            values[-1] = _fast.add_words(nfa, words, [follow] * len(words))
+        elif isinstance(node, Union):
             self._union(node.parts)
-        elif kind is Repeat:
+        elif isinstance(node, Repeat):
             self._repeat(node)
-        elif kind is Start:
+        elif isinstance(node, Start):
             values[-1] = self.guard(follow, _fast.START)
-        elif kind is End:
+        elif isinstance(node, End):
             self._end(node)
-        elif kind is Ahead:
+        elif isinstance(node, Ahead):
             values[-1] = boolean.ahead(self, node, follow)
-        elif kind is Both or kind is Not:
+        elif isinstance(node, (Both, Not)):
             table = boolean.build(node, self.limits)
             values[-1] = boolean.embed(nfa, table, lambda labels: [follow])
         else:
@@ -116,9 +118,9 @@ class Builder:
     # ---- union ----
 
     def _union(self, parts: tuple[Node, ...]) -> None:
-        texts = [part.text for part in parts if type(part) is Literal]
-        others = [part for part in parts if type(part) is not Literal]
-        if len(texts) > 1:                      # literals share their prefixes
+        texts = [part.text for part in parts if isinstance(part, Literal)]
+        others: list[Node] = [part for part in parts if not isinstance(part, Literal)]
+        if len(texts) > 1:  # literals share their prefixes
             others.append(Words(tuple(texts)))
         else:
             others = list(parts)
@@ -159,6 +161,8 @@ class Builder:
             self.tasks.append((self._close_star, (knot, follow, least)))
             self.tasks.append((self._enter, (body,)))
         else:
+            if max(least, most or 0) >= _MOST_ROUNDS:
+                raise LimitExceeded("max_nfa_states", self.limits.max_nfa_states, _MOST_ROUNDS, "a repeat")
             self.values[-1] = self.nfa.open_loop(least, -1 if most is None else most, follow)
             self.tasks.append((self._close_loop, (follow, least)))
             self.tasks.append((self._enter, (body,)))
@@ -184,7 +188,8 @@ class Builder:
         if most is None:
             if self.facts(body).ahead:
                 raise ConstraintError(
-                    "lookahead inside an unbounded repeat cannot be enforced while writing; bound the repeat ({0,100}), "
+                    "lookahead inside an unbounded repeat cannot be enforced while writing; "
+                    "bound the repeat ({0,100}), "
                     "or move the lookahead out of it"
                 )
             follow = self.values[-1]
@@ -196,7 +201,7 @@ class Builder:
         else:
             self.tasks.extend([(self._enter, (body,))] * least)
             follow = self.values[-1]
-            for _ in range(most - least):       # tasks run last in, first out: each copy leads to the one made before
+            for _ in range(most - least):  # tasks run last in, first out: each copy leads to the one made before
                 self.tasks.append((self._or_skip, (follow,)))
                 self.tasks.append((self._enter, (body,)))
 
@@ -210,10 +215,16 @@ class Builder:
         self.guarded = True
         return self.nfa.guard(target, guard)
 
+    def spend(self, n_states: int) -> None:
+        """Count states that lookahead (`$` is one) looked at; a pattern may hold many of them, each small."""
+        self.spent += n_states
+        if self.spent > 4 * self.limits.max_dfa_states:
+            raise LimitExceeded("max_dfa_states", self.limits.max_dfa_states, self.spent // 4, "all lookahead together")
+
     def _end(self, node: End) -> None:
         follow = self.values[-1]
         ends = [self.guard(follow, _fast.END)]
-        if node.newline:                        # a last newline may stand here: what follows must read it and then end
+        if node.newline:  # a last newline may stand here: what follows must read it and then end
             for at_start, guard in ((True, _fast.START), (False, _fast.NOT_START)):
                 knot = self.nfa.knot(len(self.nfa.labels))
                 self.pending.append((knot, follow, at_start))
@@ -221,14 +232,16 @@ class Builder:
         self.values[-1] = self.nfa.split(ends)
 
     def settle(self) -> None:
-        """Give the knots of `_end` their targets: the labels that are complete after one newline, a least fixed point."""
+        """Give the knots of `_end` their targets: the labels complete after one newline, a least fixed point."""
         nfa, changed = self.nfa, bool(self.pending)
         found: dict[int, tuple[int, ...]] = {}
         while changed:
             changed = False
+            nfa.forget()
             for knot, follow, at_start in self.pending:
-                nfa.forget()
-                dfa = _fast.Dfa(nfa, nfa.closure(follow, at_start), self.limits.max_states, True)
+                places = nfa.closure(follow, at_start)
+                self.spend(len(places))
+                dfa = _fast.Dfa(nfa, places, self.limits.max_states, True)
                 labels = dfa.labels(dfa.step(dfa.start, 0x0A))
                 if labels != found.get(knot, ()):
                     changed, found[knot] = True, labels
@@ -243,7 +256,7 @@ class Builder:
             return _fast.Dfa(self.nfa, entries, self.limits.max_states)
         self.settle()
         starts = [state for entry in entries if entry != DEAD for state in self.nfa.closure(entry, at_start)]
-        alive = self.nfa.trim()
+        alive = _fast.trim(self.nfa)
         return _fast.Dfa(self.nfa, [state for state in starts if alive[state]], self.limits.max_states, True)
 
 
@@ -255,7 +268,7 @@ def fold(node: Repeat) -> tuple[Node, int, int | None]:
         if least == most and least is not None:
             exact = True
         else:
-            # rounds k and k + 1 give [k low, k high] and [(k + 1) low, (k + 1) high]: no gap if (k + 1) low <= k high + 1
+            # k and k + 1 rounds give [k low, k high] and [(k + 1) low, ..]: no gap if (k + 1) low <= k high + 1
             first = max(least, 1)
             exact = (least > 0 or low <= 1) and (
                 high is None or (first + 1) * low <= first * high + 1 or (most is not None and most <= first)

@@ -1,4 +1,4 @@
-"""What compile.py must know of a subtree before it builds it: may it be empty, is it no text at all, does it look around?"""
+"""What compile.py must know of a subtree before it builds it: may it be empty, is it nothing, does it look around?"""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from guided.automata.syntax import (
 class Facts(NamedTuple):
     """nullable : holds the empty text (if zero_width: may, at some places).    is_empty : surely holds no text.
 
-    zero_width : looks at what stands before or after it.    ahead : holds a lookahead.    start : asks for the text's start.
+    zero_width : looks at what stands before or after it.    ahead : holds a lookahead.    start : asks for the start.
     """
 
     nullable: bool
@@ -41,7 +41,7 @@ class FactsOf:
     """Facts of the subtrees of one tree, each computed once; no recursion, as trees may be deep."""
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[Node, Facts]] = {}     # id -> (the node, kept alive; its facts)
+        self._known: dict[int, tuple[Node, Facts]] = {}  # id -> (the node, kept alive; its facts)
 
     def __call__(self, root: Node) -> Facts:
         known = self._known
@@ -88,7 +88,7 @@ class FactsOf:
             return Facts(True, False, zero_width=True, ahead=True, start=parts[0].start)
         if isinstance(node, Not):
             return Facts(not parts[0].nullable or parts[0].zero_width, False)
-        if isinstance(node, Both):      # anchors in the parts mean the ends of the part's own text
+        if isinstance(node, Both):  # anchors in the parts mean the ends of the part's own text
             return Facts(all(part.nullable for part in parts), any(part.is_empty for part in parts))
         around = {
             "zero_width": any(part.zero_width for part in parts),

@@ -157,13 +157,14 @@ def concat(*parts: Node) -> Node:
 
 
 def union(*parts: Node) -> Node:
-    """Union, flattened, without NEVER and without repetitions; NEVER if nothing is left."""
-    flat: dict[Node, None] = {}
+    """Union, flattened, without NEVER and without repeated leaves; NEVER if nothing is left."""
+    flat: dict[object, Node] = {}
     for part in parts:
         for piece in part.parts if isinstance(part, Union) else (part,):
-            if not isinstance(piece, Never):
-                flat[piece] = None
-    return NEVER if not flat else next(iter(flat)) if len(flat) == 1 else Union(tuple(flat))
+            if not isinstance(piece, Never):  # inner nodes by identity: hashing a deep tree would recurse
+                flat[piece if isinstance(piece, (Literal, Words, Chars)) else id(piece)] = piece
+    pieces = tuple(flat.values())
+    return NEVER if not pieces else pieces[0] if len(pieces) == 1 else Union(pieces)
 
 
 def optional(node: Node) -> Node:

@@ -1,6 +1,6 @@
 """Sets of code points as acyclic byte graphs: the UTF-8 texts of one character out of them.
 
-A graph is one array of int32 (see Nfa.graph): per node its number of edges, then (low, high, node or -1 for the end) each.
+A graph is one array of int32 (see Nfa.graph): per node its number of edges, then (low, high, node or -1: the end) each.
 Equal nodes are one node, so that every graph is minimal.  Source: RFC 3629, section 3.
 """
 
@@ -53,7 +53,7 @@ def _digits(ranges: list[tuple[int, int]], n_more: int, offset: int, nodes: dict
         edges.append((first, last, node))
 
     index, partial = 0, None
-    pieces: list[tuple[int, int]] = []      # of the digit `partial`, which no range fills alone
+    pieces: list[tuple[int, int]] = []  # of the digit `partial`, which no range fills alone
 
     def flush() -> None:
         nonlocal partial, pieces
@@ -71,7 +71,7 @@ def _digits(ranges: list[tuple[int, int]], n_more: int, offset: int, nodes: dict
             end = start + size - 1
             if digit != partial:
                 flush()
-            if low == start and high >= end:        # whole digits
+            if low == start and high >= end:  # whole digits
                 count = (high - start + 1) // size
                 put(digit, digit + count - 1, _full(n_more - 1, nodes))
                 low = start + count * size

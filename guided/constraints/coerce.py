@@ -10,7 +10,7 @@ from guided.errors import ConstraintError
 
 
 def as_constraint(given: Any) -> Constraint | None:
-    """A Constraint from a Constraint, a JSON Schema dict, or a type (pydantic model, dataclass, TypedDict, Literal, ...).
+    """A Constraint from a Constraint, a JSON Schema dict, or a type (pydantic model, dataclass, Literal, ...).
 
     None stays None (no constraint).  Raises ConstraintError for a bare string, which could mean anything.
     """

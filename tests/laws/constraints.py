@@ -26,8 +26,9 @@ class EvenZeros:
         return state == "end"
 
 
-def machine(delimited: bool) -> Constraint:
-    return Constraint(f"distinct words ({delimited=})", lambda: _fast.Machine(DistinctWords(delimited)))
+def machine(delimited: bool, exceptions: bool = False) -> Constraint:
+    name = f"distinct words ({delimited=}, {exceptions=})"
+    return Constraint(name, lambda: _fast.Machine(DistinctWords(delimited, exceptions)))
 
 
 def external() -> Constraint:
@@ -46,7 +47,23 @@ PERSON = {
     "additionalProperties": False,
 }
 
+# The lexer must give back what it read too much ("abbbb" is A, B, B, ..); deep stacks are popped at once by "ca"
+# or "c"; strings with a look-behind; keywords among names.
+GIVES_BACK = 'start: (A | B | "-")+\nA: /a(b*c)?/\nB: /b|12?/'
+POPS_ALL = 'start: x "c" "a"?\nx: "a" x | "b"'
+QUOTED = '''
+start: "{" [pair ("," pair)*] "}"
+pair: ESCAPED_STRING ":" (pair | ESCAPED_STRING | SIGNED_NUMBER | "true" | NAME)
+NAME: /[a-z]+/
+%import common (ESCAPED_STRING, SIGNED_NUMBER, WS)
+%ignore WS
+'''
+
 ALL_CONSTRAINTS: dict[str, Constraint] = {
+    "cfg gives back": guided.cfg(GIVES_BACK),
+    "cfg pops all": guided.cfg(POPS_ALL),
+    "cfg quoted": guided.cfg(QUOTED),
+    "cfg json": guided.grammar("json"),
     "regex": guided.regex(r"(abc|ab)*c?-\d{2,4}"),
     "regex unicode": guided.regex(r"[^\W\d_]+(日本|🙂)?"),
     "regex counted": guided.regex(r".{3,40}|(ab?){0,20}!"),
@@ -59,6 +76,7 @@ ALL_CONSTRAINTS: dict[str, Constraint] = {
     "union of external": external() | guided.regex(r"0+a"),
     "machine delimited": machine(True),
     "machine undelimited": machine(False),
+    "machine with exceptions": machine(True, True),
     "machine or regex": machine(True) | guided.regex(r"[ab]{2}x"),
     "json object": guided.json_schema(PERSON),
     "json free object": guided.json_schema({"type": "object"}),

@@ -27,7 +27,7 @@ def constraint(request):
 
 
 def walk(matcher, rng, n_steps):
-    """Random allowed tokens, drawn evenly over the last byte so that rare ways out are taken; yields at every position."""
+    """Random allowed tokens, drawn evenly over the last byte so rare ways out are taken; yields at each position."""
     for _ in range(n_steps):
         yield
         allowed = sorted(ids_of(matcher.mask(), matcher.vocab.size))
@@ -88,7 +88,8 @@ def test_rollback_is_the_exact_inverse_and_forks_are_independent(constraint, voc
     rng, matcher = random.Random(seed), Matcher(constraint, vocab)
     history = []
     for _ in walk(matcher, rng, 10):
-        history.append((matcher.state, list(matcher.tokens), matcher.text, matcher.mask().tolist(), matcher.is_accepting))
+        mask = matcher.mask().tolist()
+        history.append((matcher.state, list(matcher.tokens), matcher.text, mask, matcher.is_accepting))
     fork = matcher.fork()
     for steps_back in range(matcher.n_tokens + 1):
         other = matcher.fork()
@@ -135,12 +136,13 @@ def test_token_paths_with_the_same_bytes_reach_the_same_state(constraint, vocab,
 
 @pytest.mark.parametrize("seed", range(2))
 def test_closure_never_lets_the_budget_run_out(constraint, vocab, seed):
-    """Within a budget of at least tokens_to_finish(), every choice out of mask_within leaves a way to finish in time."""
+    """Within a budget of at least tokens_to_finish(), every choice of mask_within leaves a way to finish in time."""
     rng = random.Random(seed)
     for extra in (0, 1, 3):
         matcher = Matcher(constraint, vocab)
         budget = matcher.tokens_to_finish() + extra
-        assert matcher.tokens_to_finish() >= fewest_tokens_to_finish(constraint.recognizer(), b"", vocab, 4) or budget > 4
+        fewest = fewest_tokens_to_finish(constraint.recognizer(), b"", vocab, 4)
+        assert matcher.tokens_to_finish() >= fewest or budget > 4
         while budget and not matcher.is_finished:
             within = ids_of(matcher.mask_within(budget), vocab.size)
             assert within <= ids_of(matcher.mask(), vocab.size)

@@ -17,8 +17,10 @@ def byte_vocabulary() -> Vocabulary:
 def wordy_vocabulary() -> Vocabulary:
     """Bytes, pieces of words, JSON and UTF-8, tokens with the same bytes, empty ids, two EOS ids and padding."""
     pieces = [b"ab", b"abc", b"bc", b"ca", b"aa", b"aaa", b"12", b"2024", b"-0", b"on", b"the", b" the", b"yes", b"no"]
-    pieces += [b'{"', b'":', b'": ', b'", "', b'"}', b'"]', b"},", b"],", b"[]", b"{}", b"true", b"false", b"null", b'":1,"a":']
-    pieces += ["é".encode(), "日本".encode(), "日".encode()[:2], "日".encode()[2:] + b"a", "🙂".encode()[:3], b'\\"', b"\\u00", b"\\n"]
+    pieces += [b'{"', b'":', b'": ', b'", "', b'"}', b'"]', b"},", b"],", b"[]", b"{}", b"true", b"false", b"null"]
+    pieces += [b'":1,"a":']
+    pieces += ["é".encode(), "日本".encode(), "日".encode()[:2], "日".encode()[2:] + b"a", "🙂".encode()[:3]]
+    pieces += [b'\\"', b"\\u00", b"\\n"]
     pieces += [b"name", b'"name": "', b'"age": ', b"1, 2", b", ", b": ", b"  ", b"\n ", b"abc", b"ab", b"", b""]
     return Vocabulary([*BYTES, *pieces], eos_ids={300, 310}, size=333)
 

@@ -7,6 +7,7 @@ It has all that makes a Machine hard: lexers that depend on the context, capture
 from __future__ import annotations
 
 import re
+from itertools import product
 
 from guided.automata.compile import compile_dfa
 from guided.automata.syntax import Both, Literal, Not, Repeat, Union, chars, concat, union
@@ -15,10 +16,13 @@ WORD = Repeat(chars("ab"), 1, None)
 
 
 class DistinctWords:
-    """delimited: whether a word's lexeme includes the mark after it."""
+    """delimited : whether a word's lexeme includes the mark after it.
 
-    def __init__(self, delimited: bool) -> None:
-        self.delimited = delimited
+    exceptions : whether the words seen are exceptions of a lexer.
+    """
+
+    def __init__(self, delimited: bool, exceptions: bool = False) -> None:
+        self.delimited, self.exceptions = delimited, exceptions
         self.contexts: list[tuple] = []
         self.lexers: dict[tuple, object] = {}
         self.start = self.intern("word", ())
@@ -35,6 +39,11 @@ class DistinctWords:
             return None
         if context not in self.lexers:
             known = [word for word in seen if word is not None]
+            if self.exceptions and kind == "word" and known:
+                self.lexers[context] = compile_dfa(union(*(Literal(word + mark) for word in known for mark in ",;")))
+                return self.lexers[context]
+            if kind == "free word":
+                known = []
             fresh = Both((WORD, Not(union(*map(Literal, known))))) if known else WORD
             if kind == "mark":
                 self.lexers[context] = compile_dfa({0: Literal(","), 1: Literal(";")})
@@ -45,10 +54,17 @@ class DistinctWords:
         return self.lexers[context]
 
     def captures(self, context):
-        return self.contexts[context][0] == "word"
+        kind = self.contexts[context][0]
+        return kind == "free word" or (kind == "word" and not self.fallback(context) >= 0)
+
+    def fallback(self, context):
+        kind, seen = self.contexts[context]
+        return self.intern("free word", seen) if self.exceptions and kind == "word" and set(seen) - {None} else -1
 
     def exit(self, context, labels, text):
         kind, seen = self.contexts[context]
+        if self.fallback(context) >= 0:
+            return -1
         if kind == "mark":
             return self.intern("end", ()) if labels == (1,) else self.intern("word", seen)
         word = None if text is None else text.decode().rstrip(",;")
@@ -64,7 +80,10 @@ class DistinctWords:
         kind, seen = self.contexts[context]
         if kind == "end":
             return b""
-        return b";" if kind == "mark" else b"a" * (1 + max((len(w or "") for w in seen), default=0)) + b";"
+        if kind == "mark":
+            return b";"
+        words = ("".join(letters) for letters in product("ab", repeat=5))  # one length, whatever was written before
+        return next(word for word in words if word not in seen).encode() + b";"
 
 
 def is_member(text: bytes) -> bool:

@@ -1,6 +1,8 @@
 """Vocabularies made by hand: what is kept, what never matches text, and what is refused."""
 
 import copy
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -83,15 +85,15 @@ def test_missing_bytes_are_those_without_a_token_of_their_own():
     assert Vocabulary([*every[:65], *every[66:], b"AB"]).missing_bytes == b"A"
 
 
-def test_a_ready_trie_must_not_spell_eos():
-    trie = Vocabulary([b"a", b"b", b""]).trie
-    assert Vocabulary.from_trie(trie, {2}).tokens == [b"a", b"b", b""]
-    with pytest.raises(VocabularyError, match=r"token 1: an EOS or special id has text b'b'"):
-        Vocabulary.from_trie(trie, {1})
-
-
 def test_copies_are_equal_and_independent():
     vocab = Vocabulary([b"a", b"b"], {2}, 3)
     twin = copy.deepcopy(vocab)
     assert (twin.tokens, twin.fingerprint, twin.size) == (vocab.tokens, vocab.fingerprint, 3)
     assert twin.trie is not vocab.trie
+
+
+def test_importing_vocabularies_brings_no_model_library():
+    names = "torch", "transformers", "tokenizers"
+    code = f"import sys, guided.vocab; print([name for name in {names} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

@@ -1,0 +1,321 @@
+# CutAutomaton: which lexeme would Lark take?  Ordered threads over the terminals' program.  Uses: recognizer.
+#
+# A state is (look-behind, threads, keywords, obligations), all of one piece of text:
+#   threads     : places in the program, the preferred first, cut off after the first that has matched.  The last label
+#                 seen before the threads die is the lexeme that `re` prefers, so it is the one that Lark takes.
+#   keywords    : places in the strings that would change the label of the lexeme ("if" among the names).
+#   obligations : bare states (threads alone) of lexemes that were ended earlier; none of them may be labelled again,
+#                 or the ended lexeme would have been longer.  A byte that labels one of them is DEAD.
+# Derivation: docs/theory/grammars.md.
+
+cdef enum:
+    OP_CHARS = 0                  # count, then (low byte, high byte, target) each
+    OP_SPLIT = 1                  # count, then targets, the preferred first
+    OP_MATCH = 2                  # 1, terminal
+    OP_BEHIND = 3                 # 3, assertion, whether it must hold, target
+    HEADER = 5                    # fresh, look-behind, number of threads, of keywords, of obligations
+
+
+@cython.final
+cdef class CutAutomaton(Recognizer):
+    """All lexers of one grammar in one automaton; equal pieces of different lexers are equal states.
+
+    code, starts : the program (guided/context_free/terminals.py).
+    behinds      : entries of the look-behind assertions; number 0 is "nothing stands before this place".
+    retypes      : (terminal, string terminal) pairs: the string's text, lexed as the terminal, is the string.
+    """
+    cdef const int32_t[::1] code, starts
+    cdef int32_t n_nodes
+    cdef list behinds
+    cdef set retypes
+    cdef dict numbers                 # key -> state
+    cdef list keys                    # state -> key, int32s in bytes (see HEADER)
+    cdef list bare_of                 # state -> its bare state, None until asked for
+    cdef readonly list terminals      # state -> terminal that matches here before keywords are looked at, or -1
+    cdef readonly list labels_of      # state -> terminal of the lexeme that may end here, or -1
+    cdef dict closures                # (node, assertions that hold) -> tuple of CHARS and MATCH nodes in order
+    cdef list behind_states           # look-behind state -> (threads, bytes to come in this character, assertions that hold)
+    cdef dict behind_numbers
+    cdef dict behind_after            # (look-behind state, byte) -> look-behind state
+    cdef uint8_t* seen                # scratch [n_nodes]
+    cdef int32_t* scratch             # scratch [3 * n_nodes + HEADER + 64]
+
+    def __init__(self, code, starts, behinds, retypes, int32_t max_states):
+        self.code, self.starts, self.n_nodes = code, starts, <int32_t>len(starts)
+        self.behinds, self.retypes, self.max_states = list(behinds), set(retypes), max_states
+        self.numbers, self.keys, self.bare_of, self.closures = {}, [], [], {}
+        self.terminals, self.labels_of = [], []
+        self.behind_states, self.behind_numbers, self.behind_after = [], {}, {}
+        self.seen = <uint8_t*>calloc(self.n_nodes + 1, 1)
+        self.scratch = <int32_t*>calloc(2 * self.n_nodes + HEADER + 64, sizeof(int32_t))
+        if self.seen == NULL or self.scratch == NULL:
+            raise MemoryError()
+        self.make_classes()
+        self.behind_number((), 0, self.asks_for_start())
+
+    def __dealloc__(self):
+        free(self.seen)
+        free(self.scratch)
+
+    cdef int make_classes(self) except -1:
+        """Bytes that no instruction tells apart share a column."""
+        cdef int32_t node, at, k, byte, column = -1
+        cdef uint8_t[257] borders
+        memset(borders, 0, 257)
+        borders[0] = 1
+        if len(self.behinds) > 1:                     # look-behinds follow characters: first bytes and others differ
+            borders[0x80] = borders[0xC0] = borders[0xE0] = borders[0xF0] = 1
+        for node in range(self.n_nodes):
+            at = self.starts[node]
+            if self.code[at] == OP_CHARS:
+                for k in range(at + 2, at + 2 + 3 * self.code[at + 1], 3):
+                    borders[self.code[k]] = 1
+                    borders[self.code[k + 1] + 1] = 1
+        for byte in range(256):
+            column += borders[byte]
+            self.byte_class[byte] = <uint8_t>column
+        self.n_classes = column + 1
+        return 0
+
+    cdef bint asks_for_start(self):
+        """Whether any instruction asks if nothing stands before it; if none does, the first place is like any other."""
+        cdef int32_t node
+        for node in range(self.n_nodes):
+            if self.code[self.starts[node]] == OP_BEHIND and self.code[self.starts[node] + 2] == 0:
+                return True
+        return False
+
+    # ---- look-behind ----
+
+    cdef int32_t behind_number(self, tuple threads, int32_t to_come, int32_t holding) except -1:
+        key = (threads, to_come, holding)
+        found = self.behind_numbers.get(key)
+        if found is None:
+            found = self.behind_numbers[key] = len(self.behind_states)
+            self.behind_states.append(key)
+        return found
+
+    cdef int32_t behind_step(self, int32_t behind, uint8_t byte) except -1:
+        """The look-behind state after a byte: which assertions end here, at the border of a character."""
+        cdef int32_t to_come, holding, node, target, number
+        if len(self.behinds) == 1:
+            # Only "nothing stands before" may be asked: one state for the start, one for everywhere else.
+            return self.behind_number((), 0, 0)
+        key = (behind, self.byte_class[byte])
+        found = self.behind_after.get(key)
+        if found is not None:
+            return found
+        threads, to_come, holding = self.behind_states[behind]
+        if to_come == 0:
+            fresh = [entry for entry in self.behinds[1:] if entry != -1]
+            to_come = 1 if 0xC0 <= byte < 0xE0 else 2 if 0xE0 <= byte < 0xF0 else 3 if byte >= 0xF0 else 0
+        else:
+            fresh = []
+            to_come -= 1
+        after, holding = [], 0
+        for entry in [*threads, *fresh]:
+            for node in self.closure(entry, 0):
+                target = self.edge(node, byte)
+                if target >= 0 and target not in after:
+                    after.append(target)
+        kept = []
+        for entry in after:
+            for node in self.closure(entry, 0):
+                if self.code[self.starts[node]] == OP_MATCH:
+                    number = self.code[self.starts[node] + 2]
+                    if to_come == 0:
+                        holding |= 1 << number
+                elif node not in kept:
+                    kept.append(node)
+        found = self.behind_after[key] = self.behind_number(tuple(sorted(kept)), to_come, holding)
+        return found
+
+    # ---- threads ----
+
+    cdef inline int32_t edge(self, int32_t node, uint8_t byte) noexcept:
+        """Where a CHARS node goes with a byte; -1 if it cannot read it."""
+        cdef int32_t at = self.starts[node], k
+        if self.code[at] == OP_CHARS:
+            for k in range(at + 2, at + 2 + 3 * self.code[at + 1], 3):
+                if self.code[k] <= byte <= self.code[k + 1]:
+                    return self.code[k + 2]
+        return -1
+
+    cdef tuple closure(self, int32_t node, int32_t holding):
+        """The CHARS and MATCH nodes reached from `node` without a byte, the preferred first, up to the first MATCH."""
+        cdef int32_t here, at, k
+        key = (node, holding)
+        found = self.closures.get(key)
+        if found is None:
+            order, visited, stack = [], set(), [node]
+            while stack:
+                here = stack.pop()
+                if here in visited:
+                    continue
+                visited.add(here)
+                at = self.starts[here]
+                if self.code[at] == OP_SPLIT:
+                    for k in range(at + 1 + self.code[at + 1], at + 1, -1):
+                        stack.append(self.code[k])
+                elif self.code[at] == OP_BEHIND:
+                    if ((holding >> self.code[at + 2]) & 1) == self.code[at + 3]:
+                        stack.append(self.code[at + 4])
+                else:
+                    order.append(here)
+                    if self.code[at] == OP_MATCH:
+                        break
+            found = self.closures[key] = tuple(order)
+        return <tuple>found
+
+    cdef int32_t spread(self, int32_t entry, int32_t holding, int32_t* into, int32_t n, bint cut) except -1:
+        """Append the closure of `entry` to `into`, what is there already left out.  Returns the new length."""
+        cdef int32_t node
+        for node in self.closure(entry, holding):
+            if not self.seen[node]:
+                self.seen[node] = 1
+                into[n] = node
+                n += 1
+                if cut and self.code[self.starts[node]] == OP_MATCH:
+                    break
+        return n
+
+    cdef inline bint has_matched(self, const int32_t* list, int32_t n) noexcept:
+        return n > 0 and self.code[self.starts[list[n - 1]]] == OP_MATCH
+
+    cdef int forget(self, const int32_t* list, int32_t n) noexcept:
+        cdef int32_t k
+        for k in range(n):
+            self.seen[list[k]] = 0
+        return 0
+
+    cdef state_t intern(self, int32_t* key) except? FAILED_STATE:
+        """The state of a key in `scratch`; DEAD without threads."""
+        cdef int32_t k, terminal = -1, label = -1, number
+        cdef int32_t n_threads = key[2]
+        if n_threads == 0:
+            return DEAD_STATE
+        name = PyBytes_FromStringAndSize(<char*>key, (HEADER + n_threads + key[3] + key[4]) * sizeof(int32_t))
+        found = self.numbers.get(name)
+        if found is not None:
+            return found
+        if self.has_matched(key + HEADER, n_threads):
+            terminal = label = self.code[self.starts[key[HEADER + n_threads - 1]] + 2]
+            for k in range(HEADER + n_threads, HEADER + n_threads + key[3]):
+                if self.code[self.starts[key[k]]] == OP_MATCH:
+                    number = self.code[self.starts[key[k]] + 2]
+                    if (terminal, number) in self.retypes:
+                        label = number
+                        break
+        state = self.add_state(label >= 0)
+        self.numbers[name] = state
+        self.keys.append(name)
+        self.bare_of.append(None)
+        self.terminals.append(terminal)
+        self.labels_of.append(label)
+        return state
+
+    cdef state_t derive(self, state_t state, uint8_t byte) except? FAILED_STATE:
+        cdef bytes name = self.keys[state]
+        cdef const int32_t* key = <const int32_t*>PyBytes_AS_STRING(name)
+        cdef int32_t* made = self.scratch
+        cdef int32_t k, n = 0, target, behind, holding
+        cdef int32_t first = HEADER + key[2] + key[3]
+        cdef state_t after
+        obligations = set()
+        for k in range(first, first + key[4]):
+            after = self.after(key[k], byte)
+            if after != DEAD_STATE:
+                if self.accepting[after]:
+                    return DEAD_STATE                 # the lexeme that ended there would have been longer
+                obligations.add(after)
+        behind = self.behind_step(key[1], byte)
+        holding = self.behind_states[behind][2]
+        for k in range(HEADER, HEADER + key[2]):
+            target = self.edge(key[k], byte)
+            if target >= 0:
+                n = self.spread(target, holding, made + HEADER, n, True)
+                if self.has_matched(made + HEADER, n):
+                    break
+        self.forget(made + HEADER, n)
+        made[0], made[1], made[2], made[3], made[4] = 0, behind, n, 0, 0
+        n = 0
+        for k in range(HEADER + key[2], first):
+            target = self.edge(key[k], byte)
+            if target >= 0:
+                n = self.spread(target, holding, made + HEADER + made[2], n, False)
+        self.forget(made + HEADER + made[2], n)
+        made[3] = n
+        return self.put_obligations(made, obligations)
+
+    cdef state_t put_obligations(self, int32_t* made, obligations) except? FAILED_STATE:
+        cdef int32_t number
+        if len(obligations) > 60:
+            raise LimitExceeded("max_states", 60, len(obligations), "an undecided lexeme end, in lexemes pending at once,")
+        for number in sorted(obligations):
+            made[HEADER + made[2] + made[3] + made[4]] = number
+            made[4] += 1
+        return self.intern(made)
+
+    # ---- questions of the front end ----
+
+    cpdef state_t begin(self, entries, keywords, obligations, int32_t behind) except? FAILED_STATE:
+        """The state at the start of a lexeme.
+
+        entries : where the competing terminals begin, in Lark's order.      keywords : where the strings begin.
+        obligations : bare states that must not be labelled again.      behind : look-behind state.
+        """
+        cdef int32_t* made = self.scratch
+        cdef int32_t n = 0, entry, holding = self.behind_states[behind][2]
+        for entry in entries:
+            n = self.spread(entry, holding, made + HEADER, n, True)
+        self.forget(made + HEADER, n)
+        made[0], made[1], made[2], made[3], made[4] = 1, behind, n, 0, 0
+        n = 0
+        for entry in keywords:
+            n = self.spread(entry, holding, made + HEADER + made[2], n, False)
+        self.forget(made + HEADER + made[2], n)
+        made[3] = n
+        return self.put_obligations(made, obligations)
+
+    cpdef state_t bare(self, state_t state) except? FAILED_STATE:
+        """The state with its threads alone: no keywords, no obligations."""
+        cdef bytes name
+        cdef const int32_t* key
+        found = self.bare_of[state]
+        if found is None:
+            name = self.keys[state]
+            key = <const int32_t*>PyBytes_AS_STRING(name)
+            memcpy(self.scratch, key, (HEADER + key[2]) * sizeof(int32_t))
+            self.scratch[0] = self.scratch[3] = self.scratch[4] = 0
+            found = self.bare_of[state] = self.intern(self.scratch)
+        return found
+
+    def control(self, state_t state) -> tuple:
+        """(obligations, look-behind state) of a state: what a lexeme that ends here leaves to the next one."""
+        cdef bytes name = self.keys[state]
+        cdef const int32_t* key = <const int32_t*>PyBytes_AS_STRING(name)
+        cdef int32_t first = HEADER + key[2] + key[3], k
+        return tuple([key[k] for k in range(first, first + key[4])]), key[1]
+
+    def is_fresh(self, state_t state) -> bool:
+        """Whether nothing of the lexeme was read yet."""
+        return (<const int32_t*>PyBytes_AS_STRING(<bytes>self.keys[state]))[0] == 1
+
+    def follows(self, state_t state) -> list:
+        """[(state, a byte that leads to it)], one for each state that follows; plain ASCII bytes are preferred."""
+        cdef int32_t byte, k
+        cdef state_t after
+        found = {}
+        done = bytearray(256)
+        for k in range(256):
+            byte = k + 0x20 if k < 0x5F else k - 0x5F if k < 0x7F else k     # printable characters, controls, the rest
+            if not done[self.byte_class[byte]]:
+                done[self.byte_class[byte]] = 1
+                after = self.after(state, <uint8_t>byte)
+                if after != DEAD_STATE and after not in found:
+                    found[after] = byte
+        return list(found.items())
+
+    cpdef bint is_final(self, state_t state) except -1:
+        """Whether the threads can read nothing more, whatever the obligations say."""
+        return Recognizer.is_final(self, self.bare(state))

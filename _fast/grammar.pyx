@@ -1,0 +1,333 @@
+# Grammar: a Lark grammar, read a byte at a time; and its masks.  Uses: CutAutomaton, Index, LexerIndex, walk.
+#
+# A state is a set of hypotheses (stack, automaton state): where the lexeme that is running began is certain, except after a
+# lexeme that may have ended or may yet grow (`1` `.` `5`).  Nearly always there is one; each is followed by itself, and a
+# token is allowed if one of them can read it.  Masks are made for states with their stacks cut off, which deep texts share; a
+# token that would pop more than was kept is in DOUBT there, and asked with the real stack.  Stacks and their liveness belong to the front end (guided/context_free/stacks.py).
+# Derivation: docs/theory/grammars.md.
+
+
+cdef class Grammar(Recognizer):
+    """The language of a Lark grammar.
+
+    automaton : all its lexers.      stacks : guided.context_free.stacks.Stacks.
+    finish    : callable (stack, automaton state) -> shortest known rest of a text (guided/context_free/completion.py).
+    """
+    cdef readonly CutAutomaton automaton
+    cdef readonly object stacks
+    cdef readonly object finish
+    cdef list ends                    # automaton state -> lookaheads that can be read from it
+    cdef list here                    # automaton state -> lookahead of a lexeme that ends in it, or -1
+    cdef list live                    # stack -> lookaheads that lead to the end of a text
+    cdef dict entered                 # (stack, lookahead) -> (stack, automaton state)
+    cdef dict numbers                 # hypotheses -> state
+    cdef set doubtful_ends            # states with cut stacks of which it is not known whether the text may end there
+    cdef list hypotheses              # state -> ((stack, automaton state), ...), sorted
+
+    def __init__(self, CutAutomaton automaton, stacks, start, finish, int32_t max_states):
+        cdef int32_t byte
+        self.automaton, self.stacks, self.finish, self.max_states = automaton, stacks, finish, max_states
+        self.ends, self.here, self.live = stacks.lookaheads.ends, stacks.lookaheads.here, stacks.live
+        self.entered, self.numbers, self.hypotheses, self.doubtful_ends = {}, {}, [], set()
+        for byte in range(256):
+            self.byte_class[byte] = automaton.byte_class[byte]
+        self.n_classes = automaton.n_classes
+        node, lexeme = start
+        if self.can_start(node, lexeme):
+            self.start = self.intern((start,))
+
+    cdef bint can_start(self, node, state_t lexeme):
+        """Whether any text at all can follow a stack and the start of a lexeme: some lexeme, or the end."""
+        live = self.live[node]
+        return bool(live & 1) or (lexeme >= 0 and bool(live & self.ends[lexeme]))
+
+    cdef state_t intern(self, tuple pairs) except? FAILED_STATE:
+        found = self.numbers.get(pairs)
+        if found is not None:
+            return found
+        may_end = in_doubt = False
+        for node, lexeme in pairs:
+            ends = self.stacks.may_end(node, lexeme)
+            if ends > 0:
+                may_end = True
+                break
+            in_doubt = in_doubt or ends < 0
+        state = self.add_state(may_end)
+        if in_doubt and not may_end:
+            self.doubtful_ends.add(state)
+        self.numbers[pairs] = state
+        self.hypotheses.append(pairs)
+        return state
+
+    cdef tuple enter(self, node, lookahead):
+        """The hypothesis after a lexeme; None if nothing can follow; (DOUBT, -1)."""
+        key = (node, lookahead)
+        found = self.entered.get(key, self)
+        if found is self:
+            found = self.stacks.enter(node, lookahead)
+            if found[0] == DEAD_STATE:
+                found = None
+            self.entered[key] = found
+        return <tuple>found
+
+    cdef tuple read(self, node, state_t lexeme, uint8_t byte):
+        """The hypothesis after a byte of the running lexeme; None if it can lead nowhere."""
+        cdef state_t after
+        if lexeme < 0:
+            return None
+        after = self.automaton.after(lexeme, byte)
+        if after < 0 or not (self.ends[after] & self.live[node]):
+            return None
+        lookahead = self.here[after]
+        if lookahead >= 0 and self.automaton.is_final(after):
+            return self.enter(node, lookahead)          # nothing can be added to it: the next lexeme begins
+        return (node, after)
+
+    cdef state_t derive(self, state_t state, uint8_t byte) except? FAILED_STATE:
+        cdef state_t lexeme
+        made = []
+        for node, lexeme in self.hypotheses[state]:
+            after = self.read(node, lexeme, byte)
+            if after is not None:
+                made.append(after)
+            lookahead = self.here[lexeme] if lexeme >= 0 else -1
+            if lookahead >= 0:
+                after = self.enter(node, lookahead)
+                if after is not None and after[0] >= 0:
+                    after = self.read(after[0], after[1], byte)
+                if after is not None and after not in made:
+                    made.append(after)
+        for node, _ in made:
+            if node < 0:
+                return DOUBT_STATE
+        if not made:
+            return DEAD_STATE
+        if len(made) > 1:
+            if len(made) > 64:
+                raise LimitExceeded("max_states", 64, len(made), "the grammar, at this point of the text, in open questions,")
+            made = sorted(set(made))
+        return self.intern(tuple(made))
+
+    cpdef state_t saturate(self, state_t state, int32_t horizon) except? FAILED_STATE:
+        """The state with its stacks cut off: what masks are made from.  Tokens in DOUBT there depend on the whole stack."""
+        cdef tuple pairs = self.hypotheses[state]
+        cut = tuple(sorted([(self.stacks.cut(node), lexeme) for node, lexeme in pairs]))
+        return state if cut == pairs else self.intern(cut)
+
+    cpdef bytes completion(self, state_t state):
+        """The shortest text known to end a member after `state`; it is real, and shortest lexeme by lexeme."""
+        if state == DEAD_STATE:
+            return None
+        self._check_state(state)
+        if self.accepting[state]:
+            return b""
+        found = [self.finish(node, lexeme) for node, lexeme in self.hypotheses[state]]
+        return min([text for text in found if text is not None], key=len, default=None)
+
+    def parts(self, state_t state) -> tuple:
+        """The hypotheses of a state: ((stack, automaton state), ...)."""
+        self._check_state(state)
+        return self.hypotheses[state]
+
+
+cdef class CutIndex(LexerIndex):
+    """What every token does to one grammar's lexers: entries by (automaton state, lookaheads wanted)."""
+
+    cdef LexerEntry entry_for(self, state_t state, wanted, list ends, list here):
+        key = (state, wanted)
+        found = self.entries.get(key)
+        if found is None:
+            if lexer_bytes > MAX_LEXER_BYTES:
+                self.entries.clear()
+            found = self.entries[key] = self.read_all(state, wanted, ends, here)
+        return <LexerEntry>found
+
+    cdef LexerEntry read_all(self, state_t state, wanted, list ends, list here):
+        """Read every token from a state of the automaton: tokens that stay in the lexeme, and those that leave it.
+
+        A token stays if one of the lookaheads `wanted` can still be read from where it ends.
+        """
+        global lexer_bytes
+        cdef CutAutomaton automaton = <CutAutomaton>self.lexer
+        cdef LexerEntry entry = LexerEntry()
+        cdef Trie trie = self.trie
+        cdef int32_t node = 1, depth, k, lookahead
+        cdef state_t before, after
+        cdef Leaving group
+        cdef int32_t n_known = <int32_t>len(ends)
+        cdef uint8_t* kind = <uint8_t*>calloc(n_known + 1, 1)       # of a state: 0 not asked, 1 dead, 2 runs, 3 may end, 4 ends
+        entry.inner = <word_t*>calloc(max(self.n_words, 1), sizeof(word_t))
+        if entry.inner == NULL or kind == NULL:
+            free(kind)
+            raise MemoryError()
+        groups = {}
+        self.path[0] = state
+        try:
+            while node < trie.n_nodes:
+                depth = trie.depth[node]
+                before = self.path[depth - 1]
+                after = automaton.after(before, trie.byte[node])
+                if depth > 1 and kind[before] == 3 and (after < 0 or <int32_t>automaton.labels_of[after] < 0):
+                    self.leave_with(groups, here[before], node, node + trie.subtree[node], depth - 1)
+                if after >= 0 and kind[after] == 0:
+                    kind[after] = 1
+                    if ends[after] & wanted:
+                        lookahead = here[after]
+                        kind[after] = 2
+                        if lookahead >= 0 and (wanted >> lookahead) & 1:
+                            kind[after] = 4 if automaton.is_final(after) else 3
+                if after < 0 or kind[after] == 1:
+                    node += trie.subtree[node]
+                    continue
+                if kind[after] == 4:
+                    group = self.leave_with(groups, here[after], node + 1, node + trie.subtree[node], depth)
+                    for k in range(trie.first[node], trie.first[node + 1]):
+                        group.ended.append(trie.order[k])
+                    node += trie.subtree[node]
+                    continue
+                self.path[depth] = after
+                for k in range(trie.first[node], trie.first[node + 1]):
+                    set_bit(entry.inner, trie.order[k])
+                node += 1
+        finally:
+            free(kind)
+        entry.leaving = list(groups.values())
+        entry.n_bytes = <int64_t>self.n_words * 4
+        for group in entry.leaving:
+            entry.n_bytes += 40 * <int64_t>len(group.ended) + group.capacity * <int64_t>sizeof(Segment)
+            if group.n_tokens <= MERGE_UP_TO_TOKENS:
+                entry.n_bytes += 60 * group.n_tokens
+        lexer_bytes += entry.n_bytes
+        return entry
+
+    cdef Leaving leave_with(self, dict groups, lookahead, int32_t first_node, int32_t end_node, int32_t depth):
+        """Note that the tokens of a run of siblings leave the lexeme, which was `lookahead`, after `depth` bytes."""
+        cdef Leaving group
+        found = groups.get(lookahead)
+        if found is None:
+            group = groups[lookahead] = Leaving()
+            group.labels, group.ended = (lookahead,), []
+        else:
+            group = <Leaving>found
+        if first_node < end_node:
+            group.add(first_node, end_node, depth)
+            group.n_tokens += self.trie.first[end_node] - self.trie.first[first_node]
+        return group
+
+
+cdef class GrammarIndex(Index):
+    """Inner masks of the lexers, then the leaving tokens, asked by remainder of the stack that follows."""
+    cdef CutIndex lexemes
+
+    def __init__(self, Grammar recognizer, vocab, int64_t max_mask_bytes):
+        Index.__init__(self, recognizer, vocab, max_mask_bytes)
+        self.lexemes = CutIndex(recognizer.automaton, self.trie, self.n_words)
+
+    cdef int fill(self, state_t state, word_t* mask) except -1:
+        cdef Grammar grammar = <Grammar>self.recognizer
+        cdef tuple pairs = grammar.hypotheses[state]
+        cdef token_t token
+        doubtful = set()
+        if len(pairs) == 1:
+            self.fill_one(grammar, pairs[0][0], pairs[0][1], mask, doubtful)
+        else:
+            for pair in pairs:
+                self.add_row(grammar.intern((pair,)), mask, doubtful)
+        for token in self.eos_ids:                # EOS is decided by the state
+            clear_bit(mask, token)
+            doubtful.discard(token)
+        if state in grammar.doubtful_ends:
+            doubtful.update(self.eos_ids)
+        if doubtful:
+            self.doubtful[state] = [token for token in doubtful if not has_bit(mask, token)]
+        return 0
+
+    cdef int add_row(self, state_t state, word_t* mask, set doubtful) except -1:
+        """Unite the finished mask of another state with `mask`."""
+        cdef int32_t word
+        cdef state_t cut = self.recognizer.saturate(state, 0)
+        cdef const word_t* row = self.rows.at(self.row(cut))
+        for word in range(self.n_words):
+            mask[word] |= row[word]
+        doubtful.update(self.doubtful.get(cut, ()))
+        return 0
+
+    cdef int fill_one(self, Grammar grammar, node, state_t lexeme, word_t* mask, set doubtful) except -1:
+        """The tokens that one hypothesis can read."""
+        cdef LexerEntry entry
+        cdef Leaving group
+        cdef state_t after
+        cdef int32_t number, k
+        cdef Segment* segment
+        cdef token_t token
+        if lexeme < 0:
+            return 0
+        entry = self.lexemes.entry_for(lexeme, grammar.live[node] & grammar.ends[lexeme], grammar.ends, grammar.here)
+        memcpy(mask, entry.inner, <size_t>self.n_words * sizeof(word_t))
+        questions = []
+        for group in entry.leaving:
+            pair = grammar.enter(node, group.labels[0])
+            if pair is None:
+                continue
+            for token in group.ended:
+                set_bit(mask, token)
+            if pair[0] < 0:                           # in doubt, with all that goes on after the lexeme
+                for number in range(group.n_segments):
+                    segment = group.segments + number
+                    for k in range(self.trie.first[segment.first_node], self.trie.first[segment.end_node]):
+                        questions.append(self.trie.order[k])
+                continue
+            after = grammar.saturate(grammar.intern((pair,)), 0)
+            group.merge_if_it_pays(self.trie)
+            if group.remainders is not None:
+                walk(group.remainders, grammar, after, self.path, mask, 1, group.remainders.n_nodes, questions)
+            else:
+                for number in range(group.n_segments):
+                    segment = group.segments + number
+                    walk(self.trie, grammar, after, self.path, mask, segment.first_node, segment.end_node, questions)
+        doubtful.update(questions)
+        if grammar.here[lexeme] >= 0:                 # the lexeme may end before the token
+            pair = grammar.enter(node, grammar.here[lexeme])
+            if pair is not None and pair[0] < 0:
+                doubtful.update(self.all_tokens())
+            elif pair is not None:
+                self.add_after_end(grammar, lexeme, pair, mask, doubtful)
+        return 0
+
+    cdef int add_after_end(self, Grammar grammar, state_t lexeme, tuple pair, word_t* mask, set doubtful) except -1:
+        """Add the tokens that the hypothesis `pair` reads, where the lexeme before it ended in the state `lexeme`.
+
+        A token whose first byte the lexeme could not have read is allowed as if the lexeme were long forgotten: that mask
+        is shared by all lexemes.  The others are read one by one, bound not to make the lexeme longer.
+        """
+        cdef int32_t word, node = 1, k
+        cdef state_t bound = grammar.saturate(grammar.intern((pair,)), 0), free_state, after
+        cdef state_t bare = grammar.automaton.bare(lexeme)
+        cdef token_t token
+        cdef const word_t* row
+        pair = (pair[0], grammar.stacks.begin_free(pair[0], lexeme))
+        free_state = grammar.saturate(grammar.intern((pair,)), 0)
+        row = self.rows.at(self.row(free_state))
+        memcpy(self.scratch, row, <size_t>self.n_words * sizeof(word_t))
+        questions = set(self.doubtful.get(free_state, ()))
+        asked = []
+        while node < self.trie.n_nodes:
+            after = grammar.automaton.after(bare, self.trie.byte[node])
+            if after >= 0:
+                for k in range(self.trie.first[node], self.trie.first[node + self.trie.subtree[node]]):
+                    token = self.trie.order[k]
+                    clear_bit(self.scratch, token)
+                    questions.discard(token)
+                if <int32_t>grammar.automaton.labels_of[after] < 0:
+                    walk(self.trie, grammar, bound, self.path, mask, node, node + self.trie.subtree[node], asked)
+            node += self.trie.subtree[node]
+        for word in range(self.n_words):
+            mask[word] |= self.scratch[word]
+        doubtful.update(questions)
+        doubtful.update(asked)
+        return 0
+
+    cdef list all_tokens(self):
+        """All tokens that stand for text."""
+        cdef int32_t k
+        return [self.trie.order[k] for k in range(self.trie.first[self.trie.n_nodes])]

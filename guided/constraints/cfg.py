@@ -1,0 +1,79 @@
+"""cfg() and grammar(): languages given by Lark grammars."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from guided import _fast
+from guided.constraints.base import Constraint
+from guided.errors import ConstraintError
+from guided.limits import DEFAULT_LIMITS, Limits
+
+if TYPE_CHECKING:
+    from guided.context_free.compile import Parser
+
+
+def cfg(
+    lark_text_or_path: str | Path, start: str = "start", *, parser: Parser = "auto", limits: Limits = DEFAULT_LIMITS
+) -> Constraint:
+    """The texts that Lark itself parses with a grammar, by its LALR parser and contextual lexer.
+
+    lark_text_or_path : the grammar, a Path, or the path of a file as one line that ends in ".lark".
+    parser : "auto" refuses grammars with conflicts; "lalr" resolves shift/reduce conflicts as Lark does, by shifting.
+    Raises GrammarError with line and column, also where no text fits at all; LimitExceeded.
+    """
+    if not isinstance(lark_text_or_path, str | Path):
+        raise ConstraintError(
+            f"cfg() takes the text or the path of a Lark grammar, not {type(lark_text_or_path).__name__}"
+        )
+    if isinstance(lark_text_or_path, Path) or is_path(lark_text_or_path):
+        return _make(lark_text_or_path, start, parser, limits)  # files change: read anew
+    return _of_text(lark_text_or_path, start, parser, limits)
+
+
+def grammar(name: str, start: str = "start") -> Constraint:
+    """A grammar that comes with guided, by name: "json", "arithmetic", ...; see grammar_names()."""
+    if name not in grammar_names():
+        raise ConstraintError(f"there is no grammar {name!r}; there are {', '.join(grammar_names())}")
+    return _shipped(name, start)
+
+
+def is_path(text: str) -> bool:
+    """Whether a string is the path of a grammar rather than its text: one line that ends in ".lark"."""
+    return "\n" not in text and text.endswith(".lark")
+
+
+def grammar_names() -> list[str]:
+    """The names of the grammars that come with guided."""
+    return sorted(path.stem for path in _folder().glob("*.lark"))
+
+
+def _folder() -> Path:
+    """Installed, the grammars are guided/grammars; in a source tree they lie at its top."""
+    installed = Path(str(resources.files("guided"))) / "grammars"
+    return installed if installed.is_dir() else Path(__file__).parents[2] / "grammars"
+
+
+def _make(text_or_path: str | Path, start: str, parser: Parser, limits: Limits) -> Constraint:
+    from guided.context_free.compile import compile_grammar  # Lark is loaded when the first grammar is
+
+    compiled = compile_grammar(text_or_path, start, parser=parser, limits=limits)
+
+    def build() -> _fast.Recognizer:
+        return compiled.recognizer
+
+    return Constraint(f"cfg({start})", build, explain=compiled.explain, limits=limits)
+
+
+@lru_cache(maxsize=32)
+def _of_text(text: str, start: str, parser: Parser, limits: Limits) -> Constraint:
+    """The last grammars given as text, so that a second request shares tables and masks."""
+    return _make(text, start, parser, limits)
+
+
+@lru_cache(maxsize=32)
+def _shipped(name: str, start: str) -> Constraint:
+    return _make(_folder() / f"{name}.lark", start, "auto", DEFAULT_LIMITS)

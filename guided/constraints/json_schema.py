@@ -1,0 +1,110 @@
+"""guided.json_schema: texts that are JSON and fit a schema."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from guided import _fast
+from guided.constraints.base import Constraint
+from guided.errors import ConstraintError
+from guided.limits import DEFAULT_LIMITS, Limits
+from guided.schema.contexts import JsonContexts
+from guided.schema.document import Document, Options, load
+
+
+def json_schema(
+    schema: Any,
+    *,
+    order: Literal["schema", "any"] = "schema",
+    whitespace: str = "flexible",
+    on_unsupported: Literal["error", "ignore"] = "error",
+    formats: Literal["assert", "annotate"] = "assert",
+    numbers: Literal["json"] = "json",
+    escapes: Literal["shortest"] = "shortest",
+    registry: Mapping[str, Any] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Constraint:
+    """JSON texts that are valid under `schema`: a dict, a boolean, JSON text, or a Python type.
+
+    A type (pydantic model, dataclass, TypedDict, Literal, Enum, Union, list[...], function) becomes its schema through
+    pydantic, and `parse` then returns an instance (see constraints/types.py).
+
+    order          : "schema": declared properties in the order of the schema, then others; "any": in any order.
+    whitespace     : "flexible": up to 32 JSON white space characters between lexemes; "compact": none; else a regular
+                     expression of what may stand there.  None before and after the document.
+    on_unsupported : "error": UnsupportedSchema, with a pointer; "ignore": enforce the rest, and list it in explain().
+    formats        : "assert": `format` is enforced; "annotate": it is not.
+    numbers        : "json": numbers as json.dumps writes them (see schema/numbers.py).
+    escapes        : "shortest": keys, enums and patterned strings in their shortest spelling; free strings in any.
+    registry       : documents for remote references, by URI; nothing is fetched.
+
+    Raises UnsupportedSchema for what is malformed or not supported (docs/json_schema.md), ConstraintError if no value
+    fits, LimitExceeded for what is too large; all here, not while writing.
+    """
+    _check("order", order, ("schema", "any"))
+    _check("on_unsupported", on_unsupported, ("error", "ignore"))
+    _check("formats", formats, ("assert", "annotate"))
+    _check("numbers", numbers, ("json",))
+    _check("escapes", escapes, ("shortest",))
+    if not isinstance(whitespace, str):
+        raise ConstraintError("whitespace is 'flexible', 'compact' or a regular expression")
+    parse: Callable[[str], Any] = json.loads
+    name = "json_schema(...)"
+    if schema is not None and not isinstance(schema, (dict, bool, str, bytes)):
+        from guided.constraints.types import schema_of
+
+        described = schema_of(schema)
+        name, schema, parse = f"json_schema({described.name})", described.schema, described.parse
+    options = Options(ignore=on_unsupported == "ignore", assert_formats=formats == "assert", limits=limits)
+    document = load(schema, options, registry)
+    contexts = JsonContexts(document, in_order=order == "schema", whitespace=whitespace)
+    check(document, contexts)
+    settings = {"order": order, "whitespace": whitespace, "formats": formats, "numbers": numbers, "escapes": escapes}
+    return Constraint(
+        name,
+        lambda: _fast.Machine(contexts, limits.max_states),
+        parse=parse,
+        value_kind="json",
+        explain=lambda: report(document, contexts, settings),
+        limits=limits,
+    )
+
+
+def _check(name: str, value: Any, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ConstraintError(f"{name}={value!r} is not supported; it is one of {', '.join(map(repr, allowed))}")
+
+
+def check(document: Document, contexts: JsonContexts) -> None:
+    """Find now what would else be found while writing: patterns that are too large, a oneOf that is not exclusive."""
+    from guided.schema.exclusive import check_one_of
+
+    locations = contexts.locations
+    for number, node in enumerate(document.nodes):
+        if node.texts or node.all_of:
+            formula = locations.formula(number, "string")
+            atoms = locations.formulas.atoms(formula)
+            languages = [atom[1] for atom in atoms if atom[0] == "text"]
+            if any(name.startswith("pattern ") for name in languages) or (languages and len(atoms) > 1):
+                contexts.prepare(locations.lexeme(formula, "string"))
+    check_one_of(document, contexts)
+
+
+def report(document: Document, contexts: JsonContexts, settings: dict[str, str]) -> dict[str, Any]:
+    """What explain() says: where each keyword is enforced, what is not, and how large the machine is so far."""
+    return {
+        "settings": settings,
+        "enforced": {node.pointer or "/": words for node in document.nodes if (words := node.keywords())},
+        "ignored": [{"pointer": pointer, "reason": reason} for pointer, reason in document.ignored],
+        "annotations": [{"pointer": pointer, "what": what} for pointer, what in document.annotations],
+        "approximations": [
+            "numbers have at most 20 digits before and 20 after the point; exponents only where repr(float) has them",
+            "integers are written without fraction and exponent (1, not 1.0)",
+            "enum, const, keys and patterned strings are written in their shortest spelling",
+        ],
+        "sub_schemas": len(document.nodes),
+        "contexts_so_far": len(contexts.contexts),
+        "frames_so_far": len(contexts.frames.frames),
+    }

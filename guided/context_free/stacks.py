@@ -1,0 +1,233 @@
+"""Stacks of Lark's parser, as interned numbers, and which lookaheads each of them can still follow to the end of a
+text.
+
+A node is (node below, state of the table). Its liveness is a function of what can become of the node below, so it is
+found in a dict and never by looking down the stack: nested texts cost the same at every depth. Derivation:
+docs/theory/grammars.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from guided.context_free.lexers import IGNORED
+from guided.context_free.liveness import END_OF_TEXT, FINISHED, Lookaheads, Outcome, Outcomes, bits
+from guided.context_free.source import Table
+from guided.errors import LimitExceeded
+
+NOWHERE = -1
+IN_DOUBT = -4  # below the bottom of a stack that was cut off
+CUT_DEPTH = 6  # states that a cut stack keeps
+MAX_REDUCTIONS = 1_000_000  # between two lexemes
+
+
+class Stacks:
+    """Nodes and the steps between them.
+
+    A stack that was cut off keeps its upper states and the class of what was below them: liveness is exact, and only
+    a lexeme
+    that would pop more than was kept is in doubt.  Masks are made for cut stacks, so that deep ones share them.
+
+    live[n]   : the lookaheads that lead to the end of a text from node n, an int of bits.
+    state[n]  : the state of the table on top.
+    """
+
+    def __init__(self, lookaheads: Lookaheads, outcomes: Outcomes, table: Table, max_states: int) -> None:
+        self.lookaheads, self.outcomes, self.table, self.max_states = lookaheads, outcomes, table, max_states
+        names = {number: name for name, number in lookaheads.lexers.number.items()}
+        self.actions = [
+            {lookaheads.lexers.number[name]: act for name, act in row.items() if name in lookaheads.lexers.number}
+            for row in table.actions
+        ]
+        self.names = names
+        self.parent: list[int] = []
+        self.state: list[int] = []
+        self.depth: list[int] = []
+        self.live: list[int] = []
+        self.follow: list[int] = []  # node -> class
+        self.classes: list[dict[Outcome, int]] = [{}]  # class 0: below the bottom, where nothing can follow
+        self._class_numbers: dict[frozenset[tuple[Outcome, int]], int] = {frozenset(): 0}
+        self._made: dict[tuple[int, int], tuple[int, int]] = {}  # (class below, state) -> (live, class)
+        self._nodes: dict[tuple[int, int], int] = {}
+        self._shifts: dict[tuple[int, int], int] = {}
+        self._over: dict[tuple[int, str, int], dict[Outcome, int]] = {}
+        self._asked: dict[int, dict[Outcome, int]] = {}
+        self._cuts: dict[int, int] = {}
+        self.bottom = self.push(NOWHERE, table.start)
+
+    def push(self, below: int, state: int) -> int:
+        """The node of `state` on top of `below`."""
+        key = (below, state)
+        node = self._nodes.get(key)
+        if node is None:
+            if len(self.state) >= self.max_states:
+                raise LimitExceeded(
+                    "max_states", self.max_states, len(self.state) + 1, "the parser's stack, at this point of the text,"
+                )
+            node = self._nodes[key] = len(self.state)
+            live, follow = self._liveness(self._class_of(below), state)
+            self.parent.append(below)
+            self.state.append(state)
+            self.depth.append(1 + (self.depth[below] if below >= 0 else 0))
+            self.live.append(live)
+            self.follow.append(follow)
+        return node
+
+    def _class_of(self, below: int) -> int:
+        """The class of a node; of NOWHERE, and of what was below a cut (-2 - class)."""
+        return self.follow[below] if below >= 0 else 0 if below == NOWHERE else -2 - below
+
+    def cut(self, node: int) -> int:
+        """The stack with its upper CUT_DEPTH states only; itself if it has no more."""
+        found = self._cuts.get(node)
+        if found is None:
+            states: list[int] = []
+            below = node
+            while below >= 0 and len(states) < CUT_DEPTH:
+                states.append(self.state[below])
+                below = self.parent[below]
+            found = node
+            if below >= 0:
+                found = -2 - self.follow[below]
+                for state in reversed(states):
+                    found = self.push(found, state)
+            self._cuts[node] = found
+        return found
+
+    def shift(self, node: int, terminal: int) -> int:
+        """The stack after a terminal; NOWHERE if the table has no action; IN_DOUBT.  Only asked where the
+        terminal is live.
+        """
+        key = (node, terminal)
+        found = self._shifts.get(key)
+        if found is not None:
+            return found
+        passed = [key]
+        found = NOWHERE
+        for _ in range(MAX_REDUCTIONS):
+            action = self.actions[self.state[node]].get(terminal)
+            if action is None:
+                break
+            if action[0]:
+                found = self.push(node, action[1])
+                break
+            origin, size = self.table.rules[action[1]]
+            for _ in range(size):
+                node = self.parent[node]
+                if node < 0:
+                    break
+            if node < 0:
+                found = IN_DOUBT
+                break
+            node = self.push(node, self.table.gotos[self.state[node]][origin])
+            passed.append((node, terminal))
+            known = self._shifts.get(passed[-1])
+            if known is not None:
+                found = known
+                break
+        else:
+            raise LimitExceeded("max_states", MAX_REDUCTIONS, MAX_REDUCTIONS + 1, "one lexeme, in reductions,")
+        for step in passed:
+            self._shifts[step] = found
+        return found
+
+    def enter(self, node: int, lookahead: int) -> tuple[int, int]:
+        """(stack, automaton state) after a lexeme; (NOWHERE, -1) if nothing can follow; (IN_DOUBT, -1)."""
+        if not self.live[node] >> lookahead & 1:
+            return NOWHERE, -1
+        terminal, control = self.lookaheads.names[lookahead]
+        after = node if terminal == IGNORED else self.shift(node, terminal)
+        if after < 0:
+            return after, -1
+        return after, self.begin(after, control)
+
+    def begin(self, node: int, control: int) -> int:
+        return self.lookaheads.begin(self.lookaheads.lexers.of_state[self.state[node]], control)
+
+    def begin_free(self, node: int, ended: int) -> int:
+        """The automaton's state at the start of a lexeme, where the one before ended in state `ended` and
+        cannot go on.
+        """
+        return self.begin(node, self.lookaheads.control(self.lookaheads.automaton.control(ended)))
+
+    def may_end(self, node: int, automaton_state: int) -> int:
+        """Whether the text may end here, 1 or 0: nothing of a lexeme read, or one that may end and leads to
+        an end; or IN_DOUBT.
+        """
+        if automaton_state < 0 or self.lookaheads.automaton.is_fresh(automaton_state):
+            return self.live[node] >> END_OF_TEXT & 1
+        lookahead = self.lookaheads.here[automaton_state]
+        if lookahead < 0:
+            return 0
+        after, _ = self.enter(node, lookahead)
+        return self.live[after] >> END_OF_TEXT & 1 if after >= 0 else IN_DOUBT if after == IN_DOUBT else 0
+
+    # ---- liveness ----
+
+    def _liveness(self, below: int, state: int) -> tuple[int, int]:
+        """(live lookaheads, class) of a node from the class of the node below it."""
+        key = (below, state)
+        found = self._made.get(key)
+        if found is None:
+            known = self.classes[below]
+            live = 0
+            for outcome, mask in self.outcomes.reduced[state].items():
+                live |= known.get(outcome, 0) & mask
+            for lookahead, outcomes in self.outcomes.popped[state].items():
+                if FINISHED in outcomes or any(known.get(outcome, 0) & after for outcome, after in outcomes.items()):
+                    live |= 1 << lookahead
+            follow: dict[Outcome, int] = {}
+            for outcome, asked in self._questions(state).items():
+                origin, more = outcome
+                if more:
+                    alive = known.get((origin, more - 1), 0) & asked
+                else:
+                    alive = 0
+                    for lookahead in bits(asked):
+                        results = self._after_goto(state, origin, lookahead)
+                        if FINISHED in results or any(
+                            known.get(result, 0) & after for result, after in results.items()
+                        ):
+                            alive |= 1 << lookahead
+                if alive:
+                    follow[outcome] = alive
+            content = frozenset(follow.items())
+            number = self._class_numbers.get(content)
+            if number is None:
+                number = self._class_numbers[content] = len(self.classes)
+                self.classes.append(follow)
+            found = self._made[key] = (live, number)
+        return found
+
+    def _questions(self, state: int) -> dict[Outcome, int]:
+        """The outcomes that nodes on top of `state` may ask for, with their lookaheads."""
+        found = self._asked.get(state)
+        if found is None:
+            found = self._asked[state] = {}
+            above = set(self.table.gotos[state].values())
+            above |= {argument for shifts, argument in self.table.actions[state].values() if shifts}
+            for top in above:
+                for outcomes in (self.outcomes.reduced[top], *self.outcomes.popped[top].values()):
+                    for outcome, after in outcomes.items():
+                        if outcome != FINISHED:
+                            found[outcome] = found.get(outcome, 0) | after
+        return found
+
+    def _after_goto(self, state: int, origin: str, lookahead: int) -> dict[Outcome, int]:
+        key = (state, origin, lookahead)
+        found = self._over.get(key)
+        if found is None:
+            target = self.table.gotos[state].get(origin)
+            if target is None:
+                found = {}
+            elif lookahead == END_OF_TEXT and target == self.table.end:
+                found = {FINISHED: 1}
+            else:
+                found = self.outcomes.over(state, target, 1 << lookahead, None)
+            self._over[key] = found
+        return found
+
+
+def describe(stacks: Stacks) -> dict[str, Any]:
+    """Sizes, for explain()."""
+    return {"stack_nodes": len(stacks.state), "liveness_classes": len(stacks.classes)}

@@ -1,0 +1,1 @@
+"""Engines: what speaks to an index and a model alone."""

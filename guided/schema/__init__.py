@@ -1,0 +1,1 @@
+"""JSON Schema: documents -> residual formulas per instance location -> contexts of a Machine."""

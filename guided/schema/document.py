@@ -1,0 +1,225 @@
+"""A JSON Schema document as numbered nodes: measured, references resolved, every reachable sub-schema read once.
+
+Nothing recurses: sub-schemas wait in a list.  A reference is resolved when its node is reached, so that a dangling
+reference in an unused `$defs` does no harm.  Not here: what keywords mean for a text (locations.py).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any
+
+from guided.errors import LimitExceeded, UnsupportedSchema
+from guided.limits import DEFAULT_LIMITS, Limits
+from guided.schema.nodes import SchemaNode
+
+ANYTHING, NOTHING = 0, 1  # the nodes of the schemas true and false
+
+_DIALECTS = {  # part of the metaschema's address -> (name of the specification in `referencing`, year-like rank)
+    "draft-04": ("DRAFT4", 4),
+    "draft-06": ("DRAFT6", 6),
+    "draft-07": ("DRAFT7", 7),
+    "2019-09": ("DRAFT201909", 8),
+    "2020-12": ("DRAFT202012", 9),
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to read a schema.
+
+    ignore         : list what is not supported in `Document.ignored` instead of raising UnsupportedSchema.
+    assert_formats : `format` is enforced; else it is an annotation.
+    """
+
+    ignore: bool = False
+    assert_formats: bool = True
+    limits: Limits = DEFAULT_LIMITS
+
+
+@dataclass
+class Place:
+    """A raw sub-schema that waits to be read."""
+
+    raw: Any
+    pointer: str
+    resolver: Any  # referencing's Resolver for the base URI that holds here
+    dialect: int
+    is_entered: bool = False  # the resolver stands at the base URI of the sub-schema's own `$id` already
+
+
+@dataclass
+class Document:
+    """All sub-schemas that can be reached from the root, as nodes; `nodes[root]` is the schema itself."""
+
+    options: Options
+    nodes: list[SchemaNode] = field(default_factory=list)
+    root: int = 0
+    ignored: list[tuple[str, str]] = field(default_factory=list)  # pointer, what is not enforced
+    annotations: list[tuple[str, str]] = field(default_factory=list)  # pointer, unknown keyword or format
+    _numbers: dict[int, int] = field(default_factory=dict)  # id of the raw value -> node
+    _waiting: list[tuple[int, Place]] = field(default_factory=list)
+    _kept: list[Any] = field(default_factory=list)  # raw values whose ids are in _numbers
+
+    def add(self, place: Place) -> int:
+        """The number of the node of a raw sub-schema, which is read later if it is new."""
+        if place.raw is True:
+            return ANYTHING
+        if place.raw is False:
+            return NOTHING
+        if not isinstance(place.raw, dict):
+            raise UnsupportedSchema(f"a schema must be an object or a boolean, not {show(place.raw)}", place.pointer)
+        number = self._numbers.get(id(place.raw))
+        if number is None:
+            number = self.new_node(place.pointer)
+            self._numbers[id(place.raw)] = number
+            self._kept.append(place.raw)
+            self._waiting.append((number, place))
+        return number
+
+    def new_node(self, pointer: str, **fields: Any) -> int:
+        """The number of a new node with these fields (also for nodes that no sub-schema stands for)."""
+        if len(self.nodes) >= self.options.limits.max_schema_nodes:
+            raise LimitExceeded(
+                "max_schema_nodes", self.options.limits.max_schema_nodes, len(self.nodes) + 1, "the schema"
+            )
+        self.nodes.append(SchemaNode(pointer, **fields))
+        return len(self.nodes) - 1
+
+    def refuse(self, message: str, pointer: str, hint: str = "") -> None:
+        """Raise UnsupportedSchema, or remember what is ignored if that was asked for."""
+        if not self.options.ignore:
+            raise UnsupportedSchema(message, pointer, hint)
+        self.ignored.append((pointer, message))
+
+    def read_all(self, read: Callable[[Document, SchemaNode, Place], None]) -> None:
+        """Read every waiting sub-schema, and those that it adds."""
+        while self._waiting:
+            number, place = self._waiting.pop()
+            read(self, self.nodes[number], place)
+
+
+def load(schema: Any, options: Options, registry: Mapping[str, Any] | None = None) -> Document:
+    """Read a schema: a dict, a boolean, or JSON text.
+
+    registry : documents that `$ref` may name, by URI; nothing is ever fetched.
+    Raises UnsupportedSchema (with a JSON pointer) for what is malformed, dangling, remote or not supported;
+    LimitExceeded for a schema that is too deep or too large.
+    """
+    from guided.schema.reader import read
+
+    raw = from_text(schema) if isinstance(schema, (str, bytes)) else schema
+    if not isinstance(raw, (dict, bool)):
+        raise UnsupportedSchema(f"a schema must be an object or a boolean, not {show(raw)}")
+    measure(raw, options.limits)
+    document = Document(options)
+    document.new_node("", verdict=True)
+    document.new_node("", verdict=False)
+    resolver, dialect = _resolver(raw, registry) if isinstance(raw, dict) else (None, 9)
+    document.root = document.add(Place(raw, "", resolver, dialect))
+    document.read_all(read)
+    return document
+
+
+def from_text(text: str | bytes) -> Any:
+    """The value of JSON text; numbers as Python reads them.  Raises UnsupportedSchema if it is not JSON."""
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise UnsupportedSchema(
+            f"the schema is not JSON: {error.msg} (line {error.lineno}, column {error.colno})",
+            hint="pass a dict, a boolean, JSON text or a type",
+        ) from None
+    except ValueError as error:  # not UTF-8, or an integer longer than Python reads
+        raise UnsupportedSchema(f"the schema is not JSON: {error}") from None
+    except RecursionError:
+        raise LimitExceeded(
+            "max_schema_depth", DEFAULT_LIMITS.max_schema_depth, DEFAULT_LIMITS.max_schema_depth + 1
+        ) from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise UnsupportedSchema(f"the schema is not JSON: {name} is not a JSON number")
+
+
+def measure(raw: Any, limits: Limits) -> None:
+    """Check that `raw` is a JSON value of bounded depth and size: no cycles, no odd types, no NaN."""
+    n_containers = 0
+    waiting: list[tuple[Any, int, str]] = [(raw, 0, "")]
+    while waiting:
+        value, depth, pointer = waiting.pop()
+        if isinstance(value, dict):
+            for key in value:
+                if not isinstance(key, str):
+                    raise UnsupportedSchema(f"a property name must be a string, not {show(key)}", pointer)
+            children = [(child, f"{pointer}/{escape(key)}") for key, child in value.items()]
+        elif isinstance(value, list):
+            children = [(child, f"{pointer}/{index}") for index, child in enumerate(value)]
+        elif isinstance(value, float) and not isfinite(value):
+            raise UnsupportedSchema(f"{value} is not a JSON number", pointer)
+        elif value is None or isinstance(value, (bool, int, float)):
+            continue
+        elif isinstance(value, str):
+            if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+                raise UnsupportedSchema("a lone surrogate is no character of any text", pointer)
+            continue
+        else:
+            raise UnsupportedSchema(f"{show(value)} is not a JSON value", pointer)
+        n_containers += 1
+        if depth >= limits.max_schema_depth:
+            raise LimitExceeded("max_schema_depth", limits.max_schema_depth, depth + 1, "the schema")
+        if n_containers > 20 * limits.max_schema_nodes:  # far more containers than sub-schemas: enum values, or a cycle
+            raise LimitExceeded("max_schema_nodes", limits.max_schema_nodes, n_containers // 20, "the schema")
+        waiting.extend((child, depth + 1, where) for child, where in children)
+
+
+def _resolver(raw: dict[str, Any], registry: Mapping[str, Any] | None) -> tuple[Any, int]:
+    """The resolver of the root, and its dialect."""
+    import referencing.jsonschema as specifications
+
+    name, rank = dialect_of(raw, ("DRAFT202012", 9), "")
+    specification = getattr(specifications, name)
+    resources: Any = specifications.EMPTY_REGISTRY
+    for uri, contents in (registry or {}).items():
+        contents = from_text(contents) if isinstance(contents, (str, bytes)) else contents
+        measure(contents, DEFAULT_LIMITS)
+        try:
+            other = getattr(specifications, dialect_of(contents, (name, rank), uri)[0])
+        except UnsupportedSchema:  # an error only where a reference leads into it
+            other = specification
+        resources = resources.with_resource(uri, other.create_resource(contents))
+    base = specification.id_of(raw) or ""
+    resources = resources.with_resource(base, specification.create_resource(raw))
+    return resources.resolver(base_uri=base), rank
+
+
+def dialect_of(raw: Any, default: tuple[str, int], pointer: str) -> tuple[str, int]:
+    """(name in `referencing`, rank) of the dialect that `$schema` names; `default` if it is silent."""
+    address = raw.get("$schema") if isinstance(raw, dict) else None
+    if address is None:
+        return default
+    if isinstance(address, str):
+        for part, dialect in _DIALECTS.items():
+            if part in address:
+                return dialect
+        if address.rstrip("#").endswith("json-schema.org/schema"):
+            return default
+    raise UnsupportedSchema(
+        f"the dialect {show(address)} is not known", f"{pointer}/$schema", "drafts 4, 6, 7, 2019-09 and 2020-12 are"
+    )
+
+
+def escape(key: str) -> str:
+    """`key` as one step of a JSON pointer."""
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def show(value: Any) -> str:
+    """A short description of a value for an error."""
+    if isinstance(value, (dict, list)):
+        return "an object" if isinstance(value, dict) else "an array"
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

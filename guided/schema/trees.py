@@ -1,0 +1,119 @@
+"""Passes over syntax trees that nest as deep as a user's pattern: bottom-up, with a list instead of recursion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from guided.automata.syntax import (
+    Ahead,
+    Both,
+    Chars,
+    Concat,
+    End,
+    Literal,
+    Node,
+    Not,
+    Repeat,
+    Start,
+    Union,
+    Words,
+)
+
+Result = TypeVar("Result")
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """The trees directly below `node`."""
+    if isinstance(node, (Concat, Union, Both)):
+        return node.parts
+    if isinstance(node, (Repeat, Not, Ahead)):
+        return (node.node,)
+    return ()
+
+
+def fold(node: Node, combine: Callable[[Node, list[Result]], Result]) -> Result:
+    """The value of `node`, computed from the values of its children by `combine`; shared trees are visited once."""
+    values: dict[int, Result] = {}
+    stack: list[tuple[Node, bool]] = [(node, False)]
+    while stack:
+        here, is_ready = stack.pop()
+        if id(here) in values:
+            continue
+        below = children(here)
+        if is_ready or not below:
+            values[id(here)] = combine(here, [values[id(child)] for child in below])
+        else:
+            stack.append((here, True))
+            stack.extend((child, False) for child in below)
+    return values[id(node)]
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """Every tree in `node`, itself first."""
+    stack = [node]
+    while stack:
+        here = stack.pop()
+        yield here
+        stack.extend(children(here))
+
+
+def depth(node: Node) -> int:
+    """Levels of nesting."""
+    return fold(node, lambda here, below: 1 + max(below, default=0))
+
+
+def has_anchor(node: Node) -> bool:
+    """Whether `^` or `$` occurs in `node`."""
+    return any(isinstance(part, (Start, End)) for part in walk(node))
+
+
+def is_nullable(node: Node) -> bool:
+    """Whether `node`, which holds no anchor, can match the empty text (a lookahead counts as if it could)."""
+
+    def combine(here: Node, below: list[bool]) -> bool:
+        if isinstance(here, Literal):
+            return here.text == ""
+        if isinstance(here, Words):
+            return "" in here.texts
+        if isinstance(here, (Concat, Both)):
+            return all(below)
+        if isinstance(here, Union):
+            return any(below)
+        if isinstance(here, Repeat):
+            return here.least == 0 or below[0]
+        if isinstance(here, Not):
+            return not below[0]
+        return isinstance(here, (Ahead, Start, End))
+
+    return fold(node, combine)
+
+
+def lengths(node: Node) -> tuple[int, int | None]:
+    """Bounds on the code points of a match: never more than the least, never less than the most (None: unbounded)."""
+
+    def combine(here: Node, below: list[tuple[int, int | None]]) -> tuple[int, int | None]:
+        if isinstance(here, Literal):
+            return len(here.text), len(here.text)
+        if isinstance(here, Words):
+            sizes = [len(text) for text in here.texts] or [0]
+            return min(sizes), max(sizes)
+        if isinstance(here, Chars):
+            return 1, 1
+        if isinstance(here, Concat):
+            mosts = [most for _, most in below]
+            known = [most for most in mosts if most is not None]
+            return sum(least for least, _ in below), sum(known) if len(known) == len(mosts) else None
+        if isinstance(here, Union):
+            mosts = [most for _, most in below]
+            known = [most for most in mosts if most is not None]
+            return min(least for least, _ in below), max(known) if len(known) == len(mosts) else None
+        if isinstance(here, Both):
+            known = [most for _, most in below if most is not None]
+            return max(least for least, _ in below), min(known) if known else None
+        if isinstance(here, Repeat):
+            least, most = below[0]
+            return least * here.least, None if most is None or here.most is None else most * here.most
+        return 0, None if isinstance(here, Not) else 0
+
+    return fold(node, combine)

@@ -1,0 +1,86 @@
+"""What an index knows before a mask is made: never wrong, and enough to keep most questions from being asked."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import guided
+from guided._fast import Rejection, Stream, index_of, known_tokens
+from guided.engines.asking import Asker, members
+from guided.vocab import Vocabulary
+from tests.small_models import tokenizer
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"name": {"type": "string", "maxLength": 9}, "age": {"type": "integer"}},
+    "additionalProperties": {"type": "boolean"},
+    "required": ["name"],
+}
+TEXTS = [
+    b"",
+    b"{",
+    b'{"na',
+    b'{"name": "A',
+    b'{"name": "Ann"',
+    b'{"name": "Ann", "age": 3',
+    b'{"name": "Ann", "x',
+    b'{"name": "" }',
+]
+CONSTRAINTS = {"json": lambda: guided.json_schema(SCHEMA), "regex": lambda: guided.regex(r'\{"na.*')}
+
+
+def vocabulary():
+    return Vocabulary.from_tokenizer(tokenizer())
+
+
+@pytest.mark.parametrize("name", CONSTRAINTS)
+def test_known_tokens_are_in_the_mask_and_the_mask_is_known_or_asked(name):
+    vocab, constraint = vocabulary(), CONSTRAINTS[name]()
+    index = index_of(constraint.recognizer(), vocab, 2**20)
+    known = []
+    for text in TEXTS:
+        state = constraint.recognizer().run(index.start, text)
+        if state < 0:
+            continue
+        accepted, undecided, mask = (np.zeros(index.n_words, np.uint32) for _ in range(3))
+        known.append(known_tokens(index, state, accepted, undecided))
+        index.mask_into(state, mask)
+        if accepted.any() or undecided.any():
+            assert not np.any(accepted & ~mask), text
+            assert not np.any(mask & ~(accepted | undecided)), text
+        assert known_tokens(index, state, accepted, undecided)  # the mask has been made
+        assert np.array_equal(accepted, mask)
+        assert not undecided.any()
+    assert known[0] == (name == "json")  # nothing is known of a regular language but masks that were made
+
+
+def test_a_cold_start_asks_about_undecided_tokens_alone_and_stays_proper():
+    vocab, rng = vocabulary(), np.random.default_rng(0)
+    logits = (rng.normal(size=vocab.size) * 2).astype(np.float32)
+    probs = np.exp(logits.astype(float)) / np.exp(logits.astype(float)).sum()
+    for text in TEXTS:
+        constraint = guided.json_schema(SCHEMA)
+        asker = Asker(constraint, vocab)
+        state = constraint.recognizer().run(asker.start, text)
+        accepted, undecided = (np.zeros(asker.n_words, np.uint32) for _ in range(2))
+        assert known_tokens(asker.index, state, accepted, undecided)
+        urn, found = asker.urn(logits, state, "awrs"), []
+        for number in range(600):
+            step = Rejection(urn.fork(), Stream(0, number))
+            while step.asking >= 0:
+                assert step.asking in members(undecided)
+                step.answer(asker.ask([(state, text, step.asking)])[0])
+            found.append(math.exp(step.logw))
+        mask = np.zeros(asker.n_words, np.uint32)
+        asker.index.mask_into(state, mask)
+        error = np.std(found) / math.sqrt(600)
+        assert abs(np.mean(found) - probs[members(mask)].sum()) <= 4.5 * error + 1e-6, text
+
+
+def test_a_mask_of_another_size_is_refused():
+    index = index_of(guided.regex("a*").recognizer(), vocabulary(), 2**20)
+    with pytest.raises(ValueError, match="words of 32 bits"):
+        known_tokens(index, index.start, np.zeros(1, np.uint32), np.zeros(1, np.uint32))

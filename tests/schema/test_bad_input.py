@@ -1,0 +1,228 @@
+"""Bad schemas: a named error that says where, what and the way out; never a hang, a crash or a silent change."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from guided.constraints.json_schema import json_schema
+from guided.errors import ConstraintError, GuidedError, LimitExceeded, UnsupportedSchema
+from guided.limits import Limits
+
+WRONG = [  # schema, pointer of the error
+    (42, ""),
+    (None, ""),
+    ([], ""),
+    ('{"type": ', ""),
+    ("nonsense", ""),
+    ("NaN", ""),
+    ('{"minimum": NaN}', ""),
+    (b"\xff", ""),
+    ({"type": "strin"}, "/type"),
+    ({"type": []}, "/type"),
+    ({"type": ["string", 1]}, "/type"),
+    ({"properties": []}, "/properties"),
+    ({"properties": {"a/b~": 3}}, "/properties/a~1b~0"),
+    ({"properties": {"a": {"items": {"minLength": -1}}}}, "/properties/a/items/minLength"),
+    ({"minLength": "3"}, "/minLength"),
+    ({"maxItems": 1.5}, "/maxItems"),
+    ({"maxItems": True}, "/maxItems"),
+    ({"minimum": "0"}, "/minimum"),
+    ({"exclusiveMinimum": True}, "/exclusiveMinimum"),
+    ({"required": "a"}, "/required"),
+    ({"required": [1]}, "/required"),
+    ({"enum": "a"}, "/enum"),
+    ({"anyOf": []}, "/anyOf"),
+    ({"allOf": {}}, "/allOf"),
+    ({"items": 3}, "/items"),
+    ({"items": [{}]}, "/items"),
+    ({"pattern": 3}, "/pattern"),
+    ({"pattern": "a("}, "/pattern"),
+    ({"format": 3}, "/format"),
+    ({"$ref": "#/nowhere"}, "/$ref"),
+    ({"$ref": "#/$defs/x", "$defs": {"x": 3}}, "/$ref"),
+    ({"$ref": "https://example.com/schema"}, "/$ref"),
+    ({"$ref": 3}, "/$ref"),
+    ({"$ref": "http://[::1/x"}, "/$ref"),
+    ({"$schema": "http://json-schema.org/draft-03/schema"}, "/$schema"),
+    ({"$schema": 3}, "/$schema"),
+    ({"properties": {"a": {"not": {}}}}, "/properties/a/not"),
+    ({"items": {"multipleOf": 0.1}}, "/items/multipleOf"),
+    ({"allOf": [{}, {"if": {}}]}, "/allOf/1/if"),
+    ({"patternProperties": {"a": {}}}, "/patternProperties"),
+    ({"uniqueItems": True}, "/uniqueItems"),
+    ({"minProperties": 1}, "/minProperties"),
+    ({"dependentRequired": {"a": ["b"]}}, "/dependentRequired"),
+    ({"contains": {}}, "/contains"),
+    ({"propertyNames": {"maxLength": 3}}, "/propertyNames"),
+    ({"unevaluatedProperties": False}, "/unevaluatedProperties"),
+    ({"oneOf": [{"type": "integer"}, {"type": "number"}]}, "/oneOf"),
+    ({"oneOf": [{"type": "integer"}, {"type": "integer"}]}, "/oneOf"),
+    ({"$dynamicRef": "#x"}, "/$dynamicRef"),
+    ({"allOf": [{"$ref": "#"}]}, ""),
+    ({"properties": {"a": {"anyOf": [{"$ref": "#/properties/a"}, {"type": "null"}]}}}, "/properties/a"),
+    ({"const": float("nan")}, "/const"),
+    ({"default": {1: 2}}, "/default"),
+    ({"const": object()}, "/const"),
+    ({"enum": ["\ud800"]}, "/enum/0"),
+]
+
+
+@pytest.mark.parametrize(("schema", "pointer"), WRONG, ids=lambda value: repr(value)[:50])
+def test_the_error_names_the_place(schema, pointer):
+    with pytest.raises(ConstraintError) as caught:
+        json_schema(schema)
+    if pointer:
+        assert isinstance(caught.value, UnsupportedSchema)
+        assert caught.value.pointer == pointer
+    assert len(str(caught.value)) > 20
+
+
+UNSATISFIABLE = [
+    False,
+    {"type": "string", "minLength": 3, "maxLength": 2},
+    {"type": "integer", "minimum": 1.1, "maximum": 1.9},
+    {"type": "number", "exclusiveMinimum": 1, "maximum": 1},
+    {"enum": []},
+    {"const": 1, "type": "string"},
+    {"enum": [1, 2], "minimum": 3},
+    {"enum": ["a"], "const": "b"},
+    {"type": "array", "minItems": 2, "maxItems": 1},
+    {"type": "array", "items": False, "minItems": 1},
+    {"type": "array", "prefixItems": [{}, False], "minItems": 2},
+    {"type": "object", "required": ["a"], "properties": {"a": False}},
+    {"type": "object", "required": ["a"], "additionalProperties": False},
+    {"allOf": [{"type": "string"}, {"type": "number"}]},
+    {"type": "string", "pattern": "^a$", "const": "b"},
+    {"type": "string", "allOf": [{"pattern": "^a"}, {"pattern": "^b"}]},
+    {"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]},
+    {"type": "string", "pattern": "(?!)"},
+]
+
+
+@pytest.mark.parametrize("schema", UNSATISFIABLE, ids=repr)
+def test_a_schema_that_nothing_fits_is_an_error_at_compile_time(schema):
+    with pytest.raises(ConstraintError, match="no JSON value fits"):
+        json_schema(schema)
+
+
+def nested(depth, make):
+    schema = {"type": "integer"}
+    for _ in range(depth):
+        schema = make(schema)
+    return schema
+
+
+@pytest.mark.parametrize("make", [lambda s: {"items": s}, lambda s: {"properties": {"a": s}}, lambda s: {"anyOf": [s]}])
+def test_schemas_nested_ten_thousand_deep_are_refused_by_a_limit(make):
+    with pytest.raises(LimitExceeded) as caught:
+        json_schema(nested(10_000, make))
+    assert caught.value.limit == "max_schema_depth"
+    assert json_schema(nested(300, make)).accepts(json_schema(nested(300, make)).recognizer().completion(0))
+
+
+def test_deep_json_text_cycles_and_large_schemas_are_refused_by_limits():
+    with pytest.raises(LimitExceeded):
+        json_schema("[" * 100_000 + "]" * 100_000)
+    cycle = {"type": "object"}
+    cycle["properties"] = {"a": cycle}
+    with pytest.raises(LimitExceeded):
+        json_schema(cycle)
+    with pytest.raises(LimitExceeded) as caught:
+        json_schema({"properties": {str(n): {} for n in range(50)}}, limits=Limits(max_schema_nodes=20))
+    assert caught.value.limit == "max_schema_nodes"
+    with pytest.raises(LimitExceeded):
+        json_schema({"minItems": 10**9})
+
+
+def test_a_chain_of_twenty_thousand_references_is_followed():
+    definitions = {f"d{n}": {"$ref": f"#/$defs/d{n + 1}"} for n in range(20_000)}
+    definitions["d20000"] = {"type": "integer"}
+    constraint = json_schema({"$ref": "#/$defs/d0", "$defs": definitions})
+    assert constraint.accepts("7")
+    assert not constraint.accepts('"7"')
+
+
+def test_a_dangling_reference_that_nothing_reaches_does_no_harm():
+    assert json_schema({"$defs": {"unused": {"$ref": "#/nowhere"}}, "type": "null"}).accepts("null")
+
+
+def test_combinations_without_end_are_stopped_by_a_limit():
+    groups = [{"anyOf": [{"required": [f"{g}{n}"]} for n in range(3)]} for g in "abcdefghijklmnop"]
+    impossible = {"type": "object", "allOf": groups, "additionalProperties": False}
+    with pytest.raises(GuidedError):
+        json_schema(impossible, limits=Limits(max_formula_steps=20_000))
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"order": "none"},
+        {"numbers": "any"},
+        {"escapes": "any"},
+        {"formats": "no"},
+        {"on_unsupported": "warn"},
+        {"whitespace": 3},
+    ],
+)
+def test_options_that_do_not_exist_are_named(option):
+    with pytest.raises(ConstraintError, match=next(iter(option))):
+        json_schema({}, **option)
+
+
+def test_ignoring_what_is_unsupported_lists_it():
+    schema = {
+        "type": "array",
+        "uniqueItems": True,
+        "items": {"not": {"const": 1}, "type": "integer", "pattern": "(a)\\1"},
+    }
+    constraint = json_schema(schema, on_unsupported="ignore")
+    assert constraint.accepts("[1, 1]")
+    assert not constraint.accepts('["a"]')
+    pointers = {item["pointer"] for item in constraint.explain()["ignored"]}
+    assert pointers == {"/uniqueItems", "/items/not", "/items/pattern"}
+
+
+def test_keywords_that_ask_for_nothing_are_no_errors():
+    schema = {
+        "uniqueItems": False,
+        "minProperties": 0,
+        "patternProperties": {},
+        "title": "x",
+        "description": "",
+        "x-mine": 1,
+    }
+    schema |= {
+        "default": 1,
+        "examples": [1],
+        "$comment": "",
+        "readOnly": True,
+        "then": {"type": "null"},
+        "multipleOf": 1,
+    }
+    constraint = json_schema(schema)
+    assert constraint.accepts('"anything"')
+    assert not constraint.accepts("1.5")
+    assert {"pointer": "/x-mine", "what": "unknown keyword 'x-mine'"} in constraint.explain()["annotations"]
+
+
+def test_json_text_a_dict_and_a_boolean_are_schemas():
+    schema = {"type": "boolean"}
+    for given in (schema, json.dumps(schema), json.dumps(schema).encode(), "true", True):
+        assert json_schema(given).accepts("true")
+
+
+def test_explain_says_where_each_keyword_is_enforced():
+    enforced = json_schema({"properties": {"a": {"type": "integer", "minimum": 3}}, "required": ["a"]}).explain()[
+        "enforced"
+    ]
+    assert enforced == {"/": ["properties", "required"], "/properties/a": ["type", "minimum/maximum"]}
+
+
+def test_patterns_that_are_too_large_together_are_found_at_compile_time():
+    blocks = {"pattern": "^(a|b)*a(a|b){14}$"}, {"pattern": "^(a|b)*b(a|b){13}$"}
+    schema = {"properties": {"x": {"type": "string", "allOf": list(blocks)}}}
+    with pytest.raises(LimitExceeded) as caught:
+        json_schema(schema, limits=Limits(max_dfa_states=1_000))
+    assert caught.value.limit == "max_dfa_states"
