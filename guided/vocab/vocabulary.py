@@ -122,6 +122,7 @@ class Vocabulary:
         self.eos_ids = eos
         self.special_ids = special | eos
         self.size = trie.n_tokens
+        self.fingerprint = self._fingerprint()  # 1 ms here, and not in somebody's first mask
         self.fidelity = fidelity
 
     @property
@@ -147,8 +148,7 @@ class Vocabulary:
         except (IndexError, OverflowError, TypeError) as error:
             raise VocabularyError(f"{error}; ids of this vocabulary are 0..{self.size - 1}") from None
 
-    @cached_property
-    def fingerprint(self) -> str:
+    def _fingerprint(self) -> str:
         """32 hex digits that name the content: equal exactly if tokens, size and EOS ids are."""
         content = hashlib.blake2b(digest_size=16)
         content.update(f"guided vocabulary 1: {self.size} {sorted(self.eos_ids)}\n".encode())
