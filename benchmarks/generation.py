@@ -55,10 +55,11 @@ def take_turns(first: Callable[[], int], second: Callable[[], int], rounds: int)
     return statistics.median(seconds[0]), statistics.median(seconds[1]), counts[0], counts[1]
 
 
-def forced_on_and_off(lm: Any, rounds: int) -> dict[str, Any]:
+def forced_on_and_off(lm: Any, rounds: int, whitespace: str) -> dict[str, Any]:
+    """Where white space is free little is forced, and this model likes to write runs of it: so both settings."""
     import guided
 
-    constraint = guided.json_schema(schema())
+    constraint = guided.json_schema(schema(), whitespace=whitespace)
 
     def write(forced: bool) -> int:
         out = guided.generate(lm, "A record, as JSON:\n", constraint, max_tokens=500, temperature=0, forced=forced)
@@ -104,13 +105,16 @@ def main() -> None:
     transformers.utils.logging.disable_progress_bar()
     lm = guided.tiny()
     figures = {
-        "forced_text": forced_on_and_off(lm, options.rounds),
+        "forced_text": forced_on_and_off(lm, options.rounds, "compact"),
+        "forced_text_flexible": forced_on_and_off(lm, options.rounds, "flexible"),
         "processor": processor_and_none(lm, options.rounds),
     }
     shown = Table("measure, built-in model", "with", "without", "ratio", "bar")
-    forced, processor = figures["forced_text"], figures["processor"]
-    label = f"generate, {N_FIELDS}-field schema: forced text on / off, s"
-    shown.add_row(label, f"{forced['on_s']:.3f}", f"{forced['off_s']:.3f}", f"{forced['ratio']:.3f}", "<= 0.75")
+    processor = figures["processor"]
+    for key, whitespace in (("forced_text", "compact"), ("forced_text_flexible", "flexible")):
+        forced = figures[key]
+        label = f"generate, {N_FIELDS} fields, {whitespace}: forced text on / off, s"
+        shown.add_row(label, f"{forced['on_s']:.3f}", f"{forced['off_s']:.3f}", f"{forced['ratio']:.3f}", "<= 0.75")
     label = f"model.generate, batch {BATCH}, {N_TOKENS} tokens: processor / none, s"
     row = (f"{processor['with_s']:.3f}", f"{processor['without_s']:.3f}", f"{processor['ratio']:.3f}")
     shown.add_row(label, *row, "<= 1.03")
