@@ -53,8 +53,8 @@ def core_table(line: dict[str, Any]) -> str:
 def generation_table(line: dict[str, Any]) -> str:
     compact, flexible, processor = line["forced_text"], line["forced_text_flexible"], line["processor"]
     rows = [
-        ('generate, 20 fields, whitespace="compact": forced text on / off, s', compact["on_s"], compact["off_s"], compact),
-        ('the same, whitespace="flexible", s', flexible["on_s"], flexible["off_s"], flexible),
+        ("generate, 20 fields, compact: forced text on / off, s", compact["on_s"], compact["off_s"], compact),
+        ("the same, flexible white space, s", flexible["on_s"], flexible["off_s"], flexible),
         ("model.generate, batch 8: processor / none, s", processor["with_s"], processor["without_s"], processor),
     ]
     lines = ["| measure, built-in model | with | without | ratio | bar |", "|---|---|---|---|---|"]
