@@ -27,6 +27,8 @@ SKIPPED_PARTS = (
     *("__pycache__", "site-packages", "pydoc_data", "bad_coding", "badsyntax", "encodings", "config-"),
     *("_sysconfigdata", "topics.py", "unicode_", "lib2to3/tests/data", "cjkencodings", "_mapping.py", "_builtins.py"),
     *("parsetab", "yacctab"),
+    # Under other licences than their surroundings: pip's chardet and setuptools' autocommand (LGPL), certifi (MPL).
+    *("_vendor", "tools/standalone", "__pyinstaller"),
 )
 # Permissive licences only (MIT, BSD, Apache 2.0, PSF, ISC), read from each project's metadata; value: megabytes read.
 PACKAGES = {

@@ -127,7 +127,8 @@ def train(options: argparse.Namespace) -> None:
         for stepper, saved in zip(steppers, state["optimisers"], strict=True):
             stepper.load_state_dict(saved)
         step, tokens_seen, seconds = state["step"], state["tokens_seen"], state["seconds"]
-    forward = torch.compile(model) if options.compile else model
+    # Two row lengths, two programs; one program for any length would be slower than either.
+    forward = torch.compile(model, dynamic=False) if options.compile else model
     log = (folder / "log.jsonl").open("a")
 
     def record(**entry: Any) -> None:
@@ -177,7 +178,7 @@ def train(options: argparse.Namespace) -> None:
         seconds = seconds_before + now - began
         losses.append(loss_sum)
         bar.update()
-        finished = done(step, seconds, options) >= 1
+        finished = done(step, seconds, options) >= 1 or step == options.stop_at
         if step % 25 == 0:
             bar.set_postfix(loss=f"{np.mean(losses[-25:]):.3f}")
             record(loss=round(float(np.mean(losses[-25:])), 4), rate=round(factor, 4))
@@ -188,6 +189,8 @@ def train(options: argparse.Namespace) -> None:
             export(model, config, tokenizer, folder / "export")
             record(event="evaluation", **evaluate(folder / "export", quick=True))
             last_evaluation = time.monotonic()
+        if finished:
+            break
     bar.close()
 
 
@@ -197,6 +200,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, required=True, help="checkpoint, log, tokens and export go here")
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--minutes", type=float, help="end after so many minutes of training, earlier runs counted in")
+    parser.add_argument("--stop-at", type=int, help="end after this step of the schedule; --resume goes on from there")
     parser.add_argument("--mixture", choices=list(MIXTURES), default="broad")
     parser.add_argument("--batch-tokens", type=int, default=8192)
     parser.add_argument("--length", type=int, default=512, help="row length before the decay, in tokens")
