@@ -83,6 +83,15 @@ def test_schema_comes_from_a_file_and_text_from_stdin_less_its_last_newline(sche
     assert run("match", "--schema", "-", text, stdin=json.dumps(SCHEMA)).exit_code == 0
 
 
+def test_a_grammar_is_a_file_or_the_name_of_one_that_comes_along(tmp_path: Path) -> None:
+    path = tmp_path / "sum.lark"
+    path.write_text('start: NUMBER ("+" NUMBER)*\nNUMBER: /[0-9]+/\n')
+    assert run("match", "--grammar", str(path), "1+23").exit_code == 0
+    assert run_json("match", "--grammar", str(path), "1+x")["offset"] == 2
+    assert run("match", "--grammar", "json", "[1, {}]").exit_code == 0
+    assert run("match", "--grammar", "json", "[1, {]").exit_code == 1
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -107,6 +116,7 @@ def test_bad_usage_exits_with_2_and_says_so_on_stderr(arguments: tuple[str, ...]
     [
         (["match", "--regex", "a(b", "ab"], "RegexSyntaxError"),
         (["match", "--schema", "no-such-file.json", "1"], "no-such-file.json"),
+        (["match", "--grammar", "no-such-grammar", "1"], "no-such-grammar"),
         (["mask", "--regex", "a", "--tokenizer", "no-such-folder"], "no tokenizer in no-such-folder"),
     ],
 )

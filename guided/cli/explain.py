@@ -11,12 +11,13 @@ def command(
     regex: options.Regex = None,
     choice: options.Choice = None,
     schema: options.Schema = None,
+    grammar: options.Grammar = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Show what a constraint compiled to, a shortest text that it allows, and what that text may begin with."""
     from guided.cli.show import byte_set
 
-    constraint = options.need_constraint(regex, choice, schema)
+    constraint = options.need_constraint(regex, choice, schema, grammar)
     recognizer = constraint.recognizer()
     shortest = recognizer.completion(recognizer.start)
     facts: dict[str, Any] = dict(constraint.explain())

@@ -16,6 +16,7 @@ def command(
     regex: options.Regex = None,
     choice: options.Choice = None,
     schema: options.Schema = None,
+    grammar: options.Grammar = None,
     model: Annotated[
         str | None,
         typer.Option("--model", metavar="DIR", help="Folder of a Hugging Face model [default: the built-in one]."),
@@ -34,7 +35,7 @@ def command(
     from guided.errors import DeadEnd
 
     options.one_stdin(prompt, schema)
-    constraint = options.constraint_from(regex, choice, schema, optional=True)
+    constraint = options.constraint_from(regex, choice, schema, grammar, optional=True)
     text = options.text_from(prompt).decode()
     lm = load_model(model)
     try:

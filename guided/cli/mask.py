@@ -19,6 +19,7 @@ def command(
     regex: options.Regex = None,
     choice: options.Choice = None,
     schema: options.Schema = None,
+    grammar: options.Grammar = None,
     prefix: Annotated[str, typer.Option("--prefix", metavar="TEXT", help="What is written; - reads stdin.")] = "",
     limit: Annotated[int, typer.Option("--limit", min=0, help="Most tokens to list one by one.")] = 40,
     tokenizer: options.Tokenizer = None,
@@ -26,7 +27,7 @@ def command(
 ) -> None:
     """Show the tokens that may follow a prefix; exit 1 if the prefix is not one of any text that matches."""
     options.one_stdin(prefix, schema)
-    constraint = options.need_constraint(regex, choice, schema)
+    constraint = options.need_constraint(regex, choice, schema, grammar)
     written = options.text_from(prefix)
     recognizer = constraint.recognizer()
     state = recognizer.run(recognizer.start, written)

@@ -18,12 +18,13 @@ def command(
     regex: options.Regex = None,
     choice: options.Choice = None,
     schema: options.Schema = None,
+    grammar: options.Grammar = None,
     keep_newline: Annotated[bool, typer.Option("--keep-newline", help="Keep a newline at the end of stdin.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Test a text against a constraint; exit 0 if it matches, 1 if not."""
     options.one_stdin(text, schema)
-    constraint = options.need_constraint(regex, choice, schema)
+    constraint = options.need_constraint(regex, choice, schema, grammar)
     data = options.text_from(text, keep_newline=keep_newline)
     answer = examine(constraint.recognizer(), data)
     if as_json:

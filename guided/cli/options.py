@@ -24,6 +24,10 @@ Choice = Annotated[
 Schema = Annotated[
     str | None, typer.Option("--schema", metavar="FILE", help="JSON that fits this JSON Schema; - reads stdin.")
 ]
+Grammar = Annotated[
+    str | None,
+    typer.Option("--grammar", metavar="FILE|NAME", help="Texts of a Lark grammar: a file, or one that comes along."),
+]
 Tokenizer = Annotated[
     str | None,
     typer.Option("--tokenizer", metavar="DIR", help="Folder of a Hugging Face tokenizer [default: the built-in one]."),
@@ -32,7 +36,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object inst
 
 
 def constraint_from(
-    regex: str | None, choice: list[str] | None, schema: str | None, *, optional: bool = False
+    regex: str | None, choice: list[str] | None, schema: str | None, grammar: str | None, *, optional: bool = False
 ) -> Constraint | None:
     """The constraint that the options ask for: exactly one, or none where that is allowed.
 
@@ -41,24 +45,26 @@ def constraint_from(
     """
     import guided
 
-    named = (("--regex", regex), ("--choice", choice), ("--schema", schema))
+    named = (("--regex", regex), ("--choice", choice), ("--schema", schema), ("--grammar", grammar))
     given = [name for name, value in named if value is not None]
     if len(given) > 1:
         raise typer.BadParameter(f"{' and '.join(given)} exclude each other: give one constraint")
     if not given and not optional:
-        raise typer.BadParameter("give a constraint: --regex PATTERN, --choice A,B or --schema FILE")
+        raise typer.BadParameter("give a constraint: --regex PATTERN, --choice A,B, --schema FILE or --grammar FILE")
     if regex is not None:
         return guided.regex(regex)
     if choice is not None:
         return guided.choice([option for row in csv.reader(choice) for option in row])
     if schema is not None:
         return guided.json_schema(read_stdin().decode() if schema == "-" else Path(schema).read_text(encoding="utf-8"))
+    if grammar is not None:
+        return guided.cfg(Path(grammar)) if Path(grammar).exists() else guided.grammar(grammar)
     return None
 
 
-def need_constraint(regex: str | None, choice: list[str] | None, schema: str | None) -> Constraint:
+def need_constraint(regex: str | None, choice: list[str] | None, schema: str | None, grammar: str | None) -> Constraint:
     """As `constraint_from`, for commands that cannot do without one."""
-    constraint = constraint_from(regex, choice, schema)
+    constraint = constraint_from(regex, choice, schema, grammar)
     assert constraint is not None
     return constraint
 
