@@ -76,9 +76,9 @@ cdef class Index:
         """Whether the text that led to `state` is a member."""
         return state == FINISHED_STATE or (state >= 0 and bool(self.recognizer.accepting[state]))
 
-    def can_go_on(self, state_t state) -> bool:
-        """Whether any byte may follow."""
-        return state >= 0 and len(self.recognizer.live_bytes(state)) > 0
+    def is_final(self, state_t state) -> bool:
+        """Whether the text that led to `state` is a member that nothing can follow, or EOS was read."""
+        return state == FINISHED_STATE or (state >= 0 and self.recognizer.is_final(state))
 
     # --- masks ---------------------------------------------------------------------------------------------------
 

@@ -125,9 +125,7 @@ cdef class Matcher:
     @property
     def is_finished(self) -> bool:
         """EOS was read, or the text is complete and nothing can follow it."""
-        return self.here == FINISHED_STATE or (
-            self.here >= 0 and bool(self.index.recognizer.accepting[self.here]) and not self.index.can_go_on(self.here)
-        )
+        return self.index.is_final(self.here)
 
 
 def fill_masks(list matchers, word_t[:, ::1] out) -> None:

@@ -50,7 +50,7 @@ class Asker:
 
     def is_over(self, state: int) -> bool:
         """Whether a text here is complete and nothing can follow it."""
-        return self.index is not None and self.index.is_accepting(state) and not self.index.can_go_on(state)
+        return self.index is not None and self.index.is_final(state)
 
     def urn(self, row: Any, state: int, form: str) -> Urn:
         """What may be drawn after a text, with all that is known for nothing."""
