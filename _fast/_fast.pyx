@@ -26,11 +26,13 @@ include "walk.pyx"           # which tokens may a language read next?
 include "external.pyx"       # a language written in Python
 include "product.pyx"        # two languages side by side, for & and |
 include "machine.pyx"        # lexers and contexts: JSON, grammars
+include "network.pyx"        # languages one after another, and inside a grammar
 include "cut.pyx"            # which lexeme would Lark take?
 include "rows.pyx"           # finished masks by state
 include "lexing.pyx"         # what every token does to one lexer
 include "index.pyx"          # a recogniser met a vocabulary
 include "indexes.pyx"        # the same for composed languages
+include "networks.pyx"       # the same for languages one after another
 include "grammar.pyx"        # a Lark grammar: lexemes, stacks, masks
 include "matcher.pyx"        # one text in the making
 include "known.pyx"          # what is known of a mask without making it

@@ -114,6 +114,9 @@ cdef class Grammar(Recognizer):
         cut = tuple(sorted([(self.stacks.cut(node), lexeme) for node, lexeme in pairs]))
         return state if cut == pairs else self.intern(cut)
 
+    cdef bint ends_in_doubt(self, state_t state) except -1:
+        return state in self.doubtful_ends
+
     cpdef bytes completion(self, state_t state):
         """The shortest text known to end a member after `state`; it is real, and shortest lexeme by lexeme."""
         if state == DEAD_STATE:

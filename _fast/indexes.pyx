@@ -153,6 +153,8 @@ cdef Index make_index(Recognizer recognizer, vocab, int64_t max_mask_bytes):
         return MachineIndex(recognizer, vocab, max_mask_bytes)
     if isinstance(recognizer, Product):
         return ProductIndex(recognizer, vocab, max_mask_bytes)
+    if isinstance(recognizer, Network):
+        return NetworkIndex(recognizer, vocab, max_mask_bytes)
     return Index(recognizer, vocab, max_mask_bytes)
 
 

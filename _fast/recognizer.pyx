@@ -135,6 +135,10 @@ cdef class Recognizer:
         """`state` without the text that a Machine may keep in it: the same future, up to tokens in DOUBT."""
         return state
 
+    cdef bint ends_in_doubt(self, state_t state) except -1:
+        """Whether a state that masks are made from (saturate) cannot say if the text may end."""
+        return False
+
     cpdef bytes completion(self, state_t state):
         """A shortest text that makes a member of the language after `state`; None if there is none.
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # the lazy names for type checkers and editors; a test compar
     from guided.api import asap, generate, importance, log_z, rejection, smc
     from guided.constraints.cfg import cfg, grammar
     from guided.constraints.coerce import explain
+    from guided.constraints.composition import many, optional, seq, text
     from guided.constraints.json_schema import json_schema
     from guided.constraints.predicate import predicate
     from guided.engines.outcomes import choice_logprobs
@@ -50,6 +51,7 @@ _HOMES = {
     "guided.api": ["asap", "generate", "importance", "log_z", "rejection", "smc"],
     "guided.constraints.cfg": ["cfg", "grammar"],
     "guided.constraints.coerce": ["explain"],
+    "guided.constraints.composition": ["many", "optional", "seq", "text"],
     "guided.constraints.json_schema": ["json_schema"],
     "guided.constraints.predicate": ["predicate"],
     "guided.engines.outcomes": ["choice_logprobs"],
@@ -99,11 +101,15 @@ __all__ = [
     "json_schema",
     "load",
     "log_z",
+    "many",
+    "optional",
     "predicate",
     "regex",
     "rejection",
     "sample_token",
+    "seq",
     "smc",
+    "text",
     "tiny",
 ]
 

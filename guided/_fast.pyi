@@ -110,6 +110,31 @@ class Machine(Recognizer):
     def __init__(self, contexts: Any, max_states: int = ...) -> None: ...
     def key(self, state: int) -> tuple[int, int, bytes | None, bool]: ...
 
+class Network(Recognizer):
+    def __init__(
+        self,
+        parts: list[Recognizer],
+        first: Sequence[int],
+        follow: Sequence[Sequence[int]],
+        last: Sequence[bool],
+        nullable: bool,
+        closing: Sequence[bytes | None],
+        max_states: int = ...,
+    ) -> None: ...
+    def cut(self, state: int) -> tuple[tuple[int, int], ...]: ...
+
+class Embedding(Network):
+    def __init__(
+        self,
+        grammar: Recognizer,
+        placeholders: list[bytes],
+        inner: list[Recognizer],
+        closing: Sequence[bytes | None],
+        max_states: int = ...,
+    ) -> None: ...
+
+def member_ends(recognizer: Recognizer, text: Buffer, start: int = ...) -> list[int]: ...
+
 class CutAutomaton(Recognizer):
     @property
     def terminals(self) -> list[int]: ...

@@ -7,7 +7,7 @@ from typing import Any
 
 from guided import _fast
 from guided.automata.compile import compile_dfa
-from guided.automata.syntax import Both, Node, union
+from guided.automata.syntax import Both, Node
 from guided.errors import ConstraintError
 from guided.limits import DEFAULT_LIMITS, Limits
 
@@ -68,27 +68,41 @@ class Constraint:
             **self._explain(),
         }
 
-    def __and__(self, other: Constraint) -> Constraint:
-        """Texts in both.  Exact for regular languages; else a text may run into a DeadEnd that neither side has."""
-        return self._combine(other, both=True)
+    def __and__(self, other: Any) -> Constraint:
+        """Texts in both.  Exact for regular languages; else a text may run into a DeadEnd that neither side has.
 
-    def __or__(self, other: Constraint) -> Constraint:
-        """Texts in either."""
-        return self._combine(other, both=False)
-
-    def _combine(self, other: Constraint, *, both: bool) -> Constraint:
+        The value is that of the first side that is more than text.
+        """
         if not isinstance(other, Constraint):
             return NotImplemented
-        name = f"({self.name} {'&' if both else '|'} {other.name})"
-        value_kind = "json" if both and "json" in (self.value_kind, other.value_kind) else "text"
-        parse = next((side._parse for side in (self, other) if value_kind == "json" and side.value_kind == "json"), str)
+        name = f"({self.name} & {other.name})"
+        value_kind = "json" if "json" in (self.value_kind, other.value_kind) else "text"
+        sides = sorted((self, other), key=lambda side: side.value_kind != "json")
+        parse = next((side._parse for side in sides if side._parse is not str), str)
         if self.node is not None and other.node is not None:
-            node = Both((self.node, other.node)) if both else union(self.node, other.node)
-            return Constraint(name, lambda: compile_dfa(node, limits=self.limits), node=node, limits=self.limits)
+            node = Both((self.node, other.node))
+            return Constraint(
+                name, lambda: compile_dfa(node, limits=self.limits), node=node, parse=parse, limits=self.limits
+            )
         return Constraint(
             name,
-            lambda: _fast.Product(self.recognizer(), other.recognizer(), both, self.limits.max_states),
+            lambda: _fast.Product(self.recognizer(), other.recognizer(), True, self.limits.max_states),
             parse=parse,
             value_kind=value_kind,
             limits=self.limits,
         )
+
+    def __or__(self, other: Any) -> Constraint:
+        """Texts in either; a plain string is a language of one text.  The value is that of the first side that fits."""
+        if not isinstance(other, Constraint | str):
+            return NotImplemented
+        from guided.constraints.composition import alternatives  # it is made of constraints
+
+        return alternatives(self, other)
+
+    def __ror__(self, other: Any) -> Constraint:
+        if not isinstance(other, str):
+            return NotImplemented
+        from guided.constraints.composition import seq
+
+        return seq(other) | self

@@ -83,4 +83,18 @@ ALL_CONSTRAINTS: dict[str, Constraint] = {
     "json numbers": guided.json_schema({"type": "array", "items": {"type": "number", "minimum": -1.5, "maximum": 20}}),
     "json string": guided.json_schema({"type": "string", "pattern": "^[a-z]{2,5}$"}),
     "json anything": guided.json_schema({}),
+    "text until": guided.text(until=["ab", "日本"]),
+    "seq regular": guided.seq(guided.regex("^a(?=b|c).+"), "the", guided.text(max_characters=3)),
+    "seq text then json": guided.seq(guided.text(until="ab"), guided.json_schema(PERSON), " the end"),
+    "seq json then text": guided.seq(guided.json_schema({"type": "object"}), guided.text()),
+    "seq numbers": guided.seq(guided.json_schema({"type": "number"}), guided.json_schema({"type": ["number", "array"]})),
+    "seq nullable": guided.seq(guided.optional(machine(True)), guided.regex("b*"), guided.optional(external()), "a"),
+    "seq cfg": guided.seq(guided.grammar("arithmetic"), "=", guided.cfg(POPS_ALL), guided.text()),
+    "seq pops all": guided.seq(guided.cfg(POPS_ALL), guided.regex("[abc]{0,2}"), guided.cfg(GIVES_BACK)),
+    "many json": guided.many(guided.json_schema(PERSON), separator=", "),
+    "many distinct": guided.many(machine(False), least=2, most=3, separator="-"),
+    "many cfg": guided.many(guided.cfg(POPS_ALL), least=1),
+    "alternatives": guided.seq("a" | guided.json_schema({"enum": ["abc", 12]}) | machine(True), "the")
+    | guided.many(external()),
+    "seq product": guided.seq(external() & guided.regex("[01]*."), external(), guided.json_schema(PERSON)),
 }
