@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from guided import _fast
 from guided.constraints.base import Constraint
-from guided.errors import ConstraintError
+from guided.constraints.coerce import as_constraint
+from guided.constraints.composition import closing_bytes
+from guided.errors import ConstraintError, GrammarError
 from guided.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
@@ -17,18 +20,29 @@ if TYPE_CHECKING:
 
 
 def cfg(
-    lark_text_or_path: str | Path, start: str = "start", *, parser: Parser = "auto", limits: Limits = DEFAULT_LIMITS
+    lark_text_or_path: str | Path,
+    start: str = "start",
+    *,
+    parser: Parser = "auto",
+    embed: Mapping[str, Any] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Constraint:
     """The texts that Lark itself parses with a grammar, by its LALR parser and contextual lexer.
 
     lark_text_or_path : the grammar, a Path, or the path of a file as one line that ends in ".lark".
     parser : "auto" refuses grammars with conflicts; "lalr" resolves shift/reduce conflicts as Lark does, by shifting.
+    embed  : rule or terminal name -> constraint (or type, or JSON Schema dict): the grammar uses the name and does not define
+             it (a terminal may be in a %declare), and the other language's texts stand there.  An embedded text may end wherever
+             it is complete; if more than one way to go on is possible, all are followed.  No other terminal of such a grammar
+             matches characters of plane 16 (private use), and no embedded language may hold the empty text.
     Raises GrammarError with line and column, also where no text fits at all; LimitExceeded.
     """
     if not isinstance(lark_text_or_path, str | Path):
         raise ConstraintError(
             f"cfg() takes the text or the path of a Lark grammar, not {type(lark_text_or_path).__name__}"
         )
+    if embed:
+        return _embedding(lark_text_or_path, start, parser, dict(embed), limits)
     if isinstance(lark_text_or_path, Path) or is_path(lark_text_or_path):
         return _make(lark_text_or_path, start, parser, limits)  # files change: read anew
     return _of_text(lark_text_or_path, start, parser, limits)
@@ -66,6 +80,42 @@ def _make(text_or_path: str | Path, start: str, parser: Parser, limits: Limits) 
         return compiled.recognizer
 
     return Constraint(f"cfg({start})", build, explain=compiled.explain, limits=limits)
+
+
+def _embedding(
+    text_or_path: str | Path, start: str, parser: Parser, embed: dict[str, Any], limits: Limits
+) -> Constraint:
+    """A grammar with other languages inside."""
+    from guided.context_free.compile import compile_grammar
+    from guided.context_free.embedding import placeholder, with_placeholders
+
+    inner: dict[str, Constraint] = {}
+    for name, given in embed.items():
+        constraint = as_constraint(given)
+        if constraint is None:
+            raise GrammarError(f"embed={{{name!r}: None}} is no language; for free text pass guided.text()")
+        if constraint.accepts(b""):
+            raise GrammarError(
+                f"the language embedded as {name} holds the empty text, which no terminal may; leave it out and write {name}?"
+            )
+        inner[name] = constraint
+    compiled = compile_grammar(
+        with_placeholders(text_or_path, inner), start, parser=parser, limits=limits, embeds=True
+    )
+
+    def build() -> _fast.Recognizer:
+        return _fast.Embedding(
+            compiled.recognizer,
+            [placeholder(number).encode() for number in range(len(inner))],
+            [constraint.recognizer() for constraint in inner.values()],
+            [closing_bytes(constraint) for constraint in inner.values()],
+            limits.max_states,
+        )
+
+    def explain() -> dict[str, Any]:
+        return {**compiled.explain(), "embedded": {name: part.explain() for name, part in inner.items()}}
+
+    return Constraint(f"cfg({start}, embed={', '.join(inner)})", build, explain=explain, limits=limits)
 
 
 @lru_cache(maxsize=32)

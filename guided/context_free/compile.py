@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from guided import _fast
 from guided.context_free.completion import Completion
+from guided.context_free.embedding import placeholder_names
 from guided.context_free.lexers import Lexers
 from guided.context_free.liveness import Lookaheads, Outcomes
 from guided.context_free.source import NotLalr, Source, Table, error_at, lalr_table, read, unproductive
@@ -45,16 +46,24 @@ class Compiled:
 
 
 def compile_grammar(
-    text_or_path: str | Path, start: str = "start", *, parser: Parser = "auto", limits: Limits = DEFAULT_LIMITS
+    text_or_path: str | Path,
+    start: str = "start",
+    *,
+    parser: Parser = "auto",
+    limits: Limits = DEFAULT_LIMITS,
+    embeds: bool = False,
 ) -> Compiled:
     """Compile a grammar.
 
+    embeds : its placeholders stand for texts of other languages (embedding.py).
     parser : "auto" refuses grammars with conflicts; "lalr" resolves shift/reduce conflicts as Lark does, by shifting.
     Raises GrammarError with the place, LimitExceeded.
     """
     if parser not in ("auto", "lalr"):
         raise GrammarError(f"parser={parser!r}: there are 'auto' and 'lalr'")
     source = read(text_or_path, start, limits)
+    if embeds:
+        source = replace(source, embedded=placeholder_names(source.terminals))
     endless = unproductive(source)
     if endless is not None:
         raise error_at(f"no finite text fits rule {endless}: it derives only itself", source, endless)

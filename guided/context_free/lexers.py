@@ -10,6 +10,7 @@ from guided.context_free.source import Source, Table, error_at, is_string, retyp
 from guided.context_free.terminals import Program
 from guided.errors import GrammarError, LimitExceeded
 
+RESERVED = ((0x100000, 0x10FFFF),)  # private use, plane 16: the placeholders of embedded languages (embedding.py)
 IGNORED = -3  # the terminal of a lexeme that Lark drops
 
 
@@ -32,6 +33,7 @@ class Lexers:
                 raise LimitExceeded(
                     "max_dfa_states", max_states, len(terminal.pattern.value), f"terminal {terminal.name}"
                 )
+            program.excluded = RESERVED if source.embedded and terminal.name not in source.embedded else ()
             try:
                 self.entries.append(program.terminal(terminal.pattern.to_regexp(), k, terminal.name))
             except GrammarError as error:

@@ -33,6 +33,7 @@ class Source:
 
     terminals : those in use, in Lark's order of preference, which is one order for all lexers.
     ignored   : names of ignored terminals.
+    embedded  : names of terminals that stand for texts of other languages (embedding.py).
     """
 
     text: str
@@ -40,6 +41,7 @@ class Source:
     terminals: list[TerminalDef]
     rules: list[Rule]
     ignored: frozenset[str]
+    embedded: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,7 @@ def is_string(terminal: TerminalDef) -> bool:
 def retypes(source: Source) -> dict[str, list[tuple[str, bool]]]:
     """Pattern terminal -> [(string that it prefers to read whole, whether that string then leaves the lexer)]."""
     found: dict[str, list[tuple[str, bool]]] = {}
-    strings = [terminal for terminal in source.terminals if is_string(terminal)]
+    strings = [t for t in source.terminals if is_string(t) and t.name not in source.embedded]
     for pattern in source.terminals:
         if is_string(pattern):
             continue

@@ -40,6 +40,7 @@ class Program:
 
     def __init__(self, max_states: int) -> None:
         self.max_states = max_states
+        self.excluded: Ranges = ()  # characters that no terminal matches
         self.nodes: list[tuple[int, Any]] = []
         self.behinds: list[int] = [DEAD]
         self.behind_numbers: dict[Any, int] = {}
@@ -130,6 +131,8 @@ class _Builder:
 
     def chars(self, ranges: Ranges, follow: int) -> int:
         """One character out of `ranges`, in UTF-8."""
+        if self.program.excluded:
+            ranges = invert((*invert(ranges), *self.program.excluded))
         if not ranges:
             return DEAD
         graph = utf8_graph(ranges)
