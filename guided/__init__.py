@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # the lazy names for type checkers and editors; a test compar
     from guided.constraints.composition import many, optional, seq, text
     from guided.constraints.json_schema import json_schema
     from guided.constraints.predicate import predicate
+    from guided.constraints.tools import Reply, Tool, ToolCall, ToolStyle, tools
     from guided.engines.outcomes import choice_logprobs
     from guided.engines.posterior import Posterior
     from guided.engines.potentials import Potential
@@ -54,6 +55,7 @@ _HOMES = {
     "guided.constraints.composition": ["many", "optional", "seq", "text"],
     "guided.constraints.json_schema": ["json_schema"],
     "guided.constraints.predicate": ["predicate"],
+    "guided.constraints.tools": ["Reply", "Tool", "ToolCall", "ToolStyle", "tools"],
     "guided.engines.outcomes": ["choice_logprobs"],
     "guided.engines.posterior": ["Posterior"],
     "guided.engines.potentials": ["Potential"],
@@ -83,8 +85,12 @@ __all__ = [
     "Posterior",
     "Potential",
     "RegexSyntaxError",
+    "Reply",
     "StepSampler",
     "TokenRejected",
+    "Tool",
+    "ToolCall",
+    "ToolStyle",
     "UnsupportedSchema",
     "Vocabulary",
     "VocabularyError",
@@ -111,6 +117,7 @@ __all__ = [
     "smc",
     "text",
     "tiny",
+    "tools",
 ]
 
 
