@@ -171,20 +171,26 @@ class Reader:
         return found
 
     def unit(self, tree: Seq | Many, number: int, starts: set[int]) -> set[int]:
-        """Where the unit `number` of a sequence or a repeat may end, from any of `starts`."""
+        """Where the unit `number` of a sequence or a repeat may end, from any of `starts`.
+
+        Units of a repeat beyond `least` hold at least a byte: an empty one would add nothing.
+        """
         if isinstance(tree, Seq):
             return {end for start in starts for end in self.ends(tree.parts[number], start)}
-        if number and tree.between is not None:
-            starts = {end for start in starts for end in self.ends(tree.between, start)}
-        return {end for start in starts for end in self.ends(tree.part, start)}
+        found = set()
+        for start in starts:
+            between = self.ends(tree.between, start) if number and tree.between is not None else [start]
+            ends = {end for at in between for end in self.ends(tree.part, at)}
+            found |= ends if number < tree.least else ends - {start}
+        return found
 
     def layers(self, tree: Seq | Many, start: int) -> list[set[int]]:
-        """Places after 0, 1, 2, .. units; a repeat stops where no unit adds a byte."""
+        """Places after 0, 1, 2, .. units, up to where no unit fits."""
         most = len(tree.parts) if isinstance(tree, Seq) else tree.most
         layers = [{start}]
         while most is None or len(layers) <= most:
             after = self.unit(tree, len(layers) - 1, layers[-1])
-            if isinstance(tree, Many) and (not after or (len(layers) > tree.least and after <= layers[-1])):
+            if isinstance(tree, Many) and not after:
                 break
             layers.append(after)
         return layers

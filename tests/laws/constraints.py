@@ -59,6 +59,14 @@ NAME: /[a-z]+/
 %ignore WS
 '''
 
+# A call with JSON inside, next to a name that the other embedded language could go on with.
+CALLS = """
+start: call (";" call)*
+call: NAME "(" [args ("," args)*] ")" | "let" NAME words
+NAME: /[a-z]+/
+%ignore " "
+"""
+
 ALL_CONSTRAINTS: dict[str, Constraint] = {
     "cfg gives back": guided.cfg(GIVES_BACK),
     "cfg pops all": guided.cfg(POPS_ALL),
@@ -91,6 +99,8 @@ ALL_CONSTRAINTS: dict[str, Constraint] = {
     "seq nullable": guided.seq(guided.optional(machine(True)), guided.regex("b*"), guided.optional(external()), "a"),
     "seq cfg": guided.seq(guided.grammar("arithmetic"), "=", guided.cfg(POPS_ALL), guided.text()),
     "seq pops all": guided.seq(guided.cfg(POPS_ALL), guided.regex("[abc]{0,2}"), guided.cfg(GIVES_BACK)),
+    "cfg embeds": guided.cfg(CALLS, embed={"args": guided.json_schema(PERSON), "words": guided.regex("[a-z]*[0-9]+")}),
+    "cfg embeds cfg": guided.cfg('start: "<" start ">" | X', embed={"X": guided.cfg(POPS_ALL)}),
     "many json": guided.many(guided.json_schema(PERSON), separator=", "),
     "many distinct": guided.many(machine(False), least=2, most=3, separator="-"),
     "many cfg": guided.many(guided.cfg(POPS_ALL), least=1),
