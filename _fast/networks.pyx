@@ -75,12 +75,11 @@ cdef class NetworkIndex(Index):
     cdef dict skeletons           # (bytes that begin, bytes that close) -> Skeleton
     cdef state_t* inner_path      # scratch of the walk over a skeleton
     cdef list odd_tokens          # tokens with the first byte of a placeholder; only an Embedding has them
-    cdef int64_t part_bytes       # mask memory for each part
+    cdef int64_t part_bytes       # mask memory of all parts together; beyond it their masks are dropped and made anew
 
     def __init__(self, Network recognizer, vocab, int64_t max_mask_bytes):
         cdef int32_t k
-        n_parts = len(set(recognizer.parts)) + (len(set((<Embedding>recognizer).inner)) if isinstance(recognizer, Embedding) else 0)
-        self.part_bytes = max_mask_bytes // (n_parts + 1)
+        self.part_bytes = max_mask_bytes // 2
         Index.__init__(self, recognizer, vocab, self.part_bytes)
         self.indexes, self.skeletons, self.odd_tokens = {}, {}, []
         self.inner_path = <state_t*>calloc(self.trie.max_depth + 1, sizeof(state_t))
@@ -129,7 +128,7 @@ cdef class NetworkIndex(Index):
         cdef Index index
         cdef token_t token
         found = self.indexes.get(part)
-        if found is None:
+        if found is None or self.is_over():
             found = self.indexes[part] = make_index(part, self.vocab, self.part_bytes)
         index = <Index>found
         memcpy(mask, index.rows.at(index.row(inner)), <size_t>self.n_words * sizeof(word_t))
@@ -146,6 +145,17 @@ cdef class NetworkIndex(Index):
                 elif after == DOUBT_STATE:
                     doubtful.add(token)
         return 0
+
+    cdef bint is_over(self) except -1:
+        """Whether the parts' masks have become too many; if so, all are dropped."""
+        cdef Index index
+        cdef int64_t n_rows = 0
+        for index in self.indexes.values():
+            n_rows += index.rows.n_rows
+        if n_rows * self.n_words * <int64_t>sizeof(word_t) > self.part_bytes:
+            self.indexes.clear()
+            return True
+        return False
 
     cdef Skeleton skeleton(self, bytes begins, closes):
         found = self.skeletons.get((begins, closes))
