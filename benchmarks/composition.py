@@ -2,8 +2,9 @@
 
     python -m benchmarks.composition --tokenizer DIR [--rounds 5] [--write]
 
-Per document and form: mask + advance for every token of the document's own text (tokens that cross a border are fed, not timed),
-by a matcher whose constraint was compiled anew (cold) and by the next one (warm).  One process, one core, forms in turn.
+Per document and form: mask + advance for every token of the document's own text (tokens that cross a border are fed,
+not timed), by a matcher whose constraint was compiled anew (cold) and by the next one (warm).  One process, one core,
+forms in turn.
 """
 
 from __future__ import annotations
@@ -87,7 +88,9 @@ def tokens_of(text: str, vocab: Vocabulary, longest: int, ids: dict[bytes, int])
     return found
 
 
-def one_pass(constraint: Constraint, vocab: Vocabulary, before: list[int], inside: list[int], after: list[int]) -> list[float]:
+def one_pass(
+    constraint: Constraint, vocab: Vocabulary, before: list[int], inside: list[int], after: list[int]
+) -> list[float]:
     """Microseconds of mask + advance for each token inside."""
     out = np.zeros((vocab.size + 31) // 32, np.uint32)
     matcher = Matcher(constraint, vocab)

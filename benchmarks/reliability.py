@@ -2,16 +2,16 @@
 
     python -m benchmarks.reliability CORPUS.jsonl [--tokenizer DIR] [--kinds regex,json_schema,lark,choice] [--write]
 
-A case is a line of JSON: id, class, kind, input (text, or a generator object), expect, and where it helps must_accept and
-must_reject (whole texts).  Expected is one of
+A case is a line of JSON: id, class, kind, input (text, or a generator object), expect, and where it helps must_accept
+and must_reject (whole texts).  Expected is one of
 
     accept   it compiles, gives a mask, takes every must_accept text to its end and no must_reject text
     error    it is refused when compiled, with an error of guided
     bounded  it compiles or is refused, inside the limits, and never takes a must_reject text
 
-A text counts as taken only if every token is in the mask, is read, and EOS is in the mask at its end.  Two vocabularies are
-tried: the 256 bytes, and the tokenizer's (texts are cut into the longest tokens).  The parent forks; a child that is killed, runs
-out of time or raises anything but an error of guided has failed.
+A text counts as taken only if every token is in the mask, is read, and EOS is in the mask at its end.  Two
+vocabularies are tried: the 256 bytes, and the tokenizer's (texts are cut into the longest tokens).  The parent forks;
+a child that is killed, runs out of time or raises anything but an error of guided has failed.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Feeder:
         self.longest = max(map(len, self.ids))
 
     def takes(self, constraint: guided.Constraint, text: str) -> bool:
-        """Whether every token is in the mask and read, and EOS is in the mask at the end; mask and allows() must agree."""
+        """Whether every token is in the mask and read, and EOS is at the end; mask and allows() must agree."""
         matcher = Matcher(constraint, self.vocab)
         for token in longest_tokens(text.encode(), self.vocab, self.longest, self.ids):
             inside = bool(matcher.mask()[token >> 5] >> (token & 31) & 1)
@@ -186,11 +186,17 @@ def main() -> None:
         slowest = max(slowest, (case["id"], took_s), key=lambda pair: pair[1])
         if not good:
             failures.append(case["id"])
-            print(f"{case['id']:<20} {case['kind']:<12} expected {case['expect']}, {took_s:.1f} s: {found}\n    {case['why']}")
+            print(
+                f"{case['id']:<20} {case['kind']:<12} expected {case['expect']}, {took_s:.1f} s: {found}\n"
+                f"    {case['why']}"
+            )
     for name, (n_good, n_all) in sorted(by_class.items()):
         print(f"{name:<24} {n_good:>4} of {n_all}")
     n_good = len(cases) - len(failures)
-    print(f"{n_good} of {len(cases)} as expected ({n_good / max(len(cases), 1):.1%}); slowest {slowest[0]}, {slowest[1]:.1f} s")
+    print(
+        f"{n_good} of {len(cases)} as expected ({n_good / max(len(cases), 1):.1%}); "
+        f"slowest {slowest[0]}, {slowest[1]:.1f} s"
+    )
     if options.write:
         line = {
             "date": datetime.now(timezone.utc).date().isoformat(),

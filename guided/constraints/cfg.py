@@ -31,10 +31,11 @@ def cfg(
 
     lark_text_or_path : the grammar, a Path, or the path of a file as one line that ends in ".lark".
     parser : "auto" refuses grammars with conflicts; "lalr" resolves shift/reduce conflicts as Lark does, by shifting.
-    embed  : rule or terminal name -> constraint (or type, or JSON Schema dict): the grammar uses the name and does not define
-             it (a terminal may be in a %declare), and the other language's texts stand there.  An embedded text may end wherever
-             it is complete; if more than one way to go on is possible, all are followed.  No other terminal of such a grammar
-             matches characters of plane 16 (private use), and no embedded language may hold the empty text.
+    embed  : rule or terminal name -> constraint (or type, or JSON Schema dict): the grammar uses the name and does
+             not define it (a terminal may be in a %declare), and the other language's texts stand there.  An embedded
+             text may end wherever it is complete; if more than one way to go on is possible, all are followed.  No
+             other terminal of such a grammar matches characters of plane 16 (private use), and no embedded language
+             may hold the empty text.
     Raises GrammarError with line and column, also where no text fits at all; LimitExceeded.
     """
     if not isinstance(lark_text_or_path, str | Path):
@@ -96,12 +97,11 @@ def _embedding(
             raise GrammarError(f"embed={{{name!r}: None}} is no language; for free text pass guided.text()")
         if constraint.accepts(b""):
             raise GrammarError(
-                f"the language embedded as {name} holds the empty text, which no terminal may; leave it out and write {name}?"
+                f"the language embedded as {name} holds the empty text, which no terminal may; "
+                f"leave it out and write {name}?"
             )
         inner[name] = constraint
-    compiled = compile_grammar(
-        with_placeholders(text_or_path, inner), start, parser=parser, limits=limits, embeds=True
-    )
+    compiled = compile_grammar(with_placeholders(text_or_path, inner), start, parser=parser, limits=limits, embeds=True)
 
     def build() -> _fast.Recognizer:
         return _fast.Embedding(

@@ -12,8 +12,8 @@ from guided.errors import ConstraintError
 def as_constraint(given: Any) -> Constraint | None:
     """A Constraint from a Constraint, a JSON Schema dict, or a type (pydantic model, dataclass, Literal, ...).
 
-    OpenAI's `response_format`, a list of its `tools`, and a dict of both (with tool_choice, parallel_tool_calls and, of our own,
-    style) are understood as well: see constraints/tools.py.
+    OpenAI's `response_format`, a list of its `tools`, and a dict of both (with tool_choice, parallel_tool_calls and,
+    of our own, style) are understood as well: see constraints/tools.py.
     None stays None (no constraint).  Raises ConstraintError for a bare string, which could mean anything.
     """
     if given is None or isinstance(given, Constraint):

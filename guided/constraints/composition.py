@@ -1,4 +1,4 @@
-"""Languages made of languages: seq(), many(), optional(), text(), and what `|` makes of languages that are not regular."""
+"""Languages made of languages: seq(), many(), optional(), text(), and what `|` makes of them."""
 
 from __future__ import annotations
 
@@ -75,13 +75,15 @@ def seq(*parts: Any, limits: Limits = DEFAULT_LIMITS) -> Composition:
     """Texts made of a text of each part, one after the other.
 
     parts : constraints, plain strings (exactly this text), types and JSON Schema dicts.
-    The value is the tuple of the values of the parts that are not plain strings.  Where a text can be cut in several ways,
-    every part takes as little as it can, from the left.  Raises ConstraintError.
+    The value is the tuple of the values of the parts that are not plain strings.  Where a text can be cut in several
+    ways, every part takes as little as it can, from the left.  Raises ConstraintError.
     """
     return seq_of(parts, tuple, limits)
 
 
-def seq_of(parts: Sequence[Any], make: Callable[[tuple[Any, ...]], Any], limits: Limits = DEFAULT_LIMITS) -> Composition:
+def seq_of(
+    parts: Sequence[Any], make: Callable[[tuple[Any, ...]], Any], limits: Limits = DEFAULT_LIMITS
+) -> Composition:
     """seq() with a value of its own: make(values of the parts that are not plain strings)."""
     trees = tuple(tree_of(part, f"part {number}") for number, part in enumerate(parts))
     name = f"seq({', '.join(name_of(tree) for tree in trees)})"
@@ -126,7 +128,8 @@ def text(
     until : it ends where this marker (or one of these) ends for the first time, marker included; without one it may end
             anywhere.
     without : texts that may not occur in it (before the marker ends).
-    max_characters : code points, marker included; with `until` or `without` the automaton is built in full (max_dfa_states).
+    max_characters : code points, marker included; with `until` or `without` the automaton is built in full
+                     (max_dfa_states).
     """
     markers, banned = _texts(until, "until"), _texts(without, "without")
     if max_characters is not None and not (isinstance(max_characters, int) and max_characters >= 0):
@@ -158,7 +161,9 @@ def _check_text(given: str, what: str) -> None:
     try:
         given.encode()
     except UnicodeEncodeError as error:
-        raise ConstraintError(f"{what} holds a lone surrogate at position {error.start}, which no UTF-8 text holds") from None
+        raise ConstraintError(
+            f"{what} holds a lone surrogate at position {error.start}, which no UTF-8 text holds"
+        ) from None
 
 
 # ---- trees ----
@@ -188,7 +193,11 @@ def alternatives(left: Constraint, right: Any) -> Composition:
         trees.extend(tree.parts if isinstance(tree, Alt) else (tree,))
     kinds = {part.value_kind for tree in trees for part in (parts_of(tree) if isinstance(tree, Part) else [left])}
     json = all(isinstance(tree, Part) for tree in trees) and kinds == {"json"}
-    name = f"({left.name} | {name_of(trees[-1])})" if len(trees) < 5 else f"({name_of(trees[0])} | ... {len(trees)} in all)"
+    name = (
+        f"({left.name} | {name_of(trees[-1])})"
+        if len(trees) < 5
+        else f"({name_of(trees[0])} | ... {len(trees)} in all)"
+    )
     return Composition(
         name, Alt(tuple(trees), depth_of(*trees)), value_kind="json" if json else "text", limits=left.limits
     )

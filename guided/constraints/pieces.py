@@ -1,8 +1,8 @@
 """The shape of a composition: parts in sequence, alternatives, repeats; as a graph of positions, and back from a text.
 
 A tree of Part, Seq, Alt and Many.  `graph` makes the positions of a Network of it (the construction of Glushkov, 1961,
-with recognisers in the place of letters); `Reader` cuts a complete text into the parts again.  Not here: what users call
-(composition.py), automata.
+with recognisers in the place of letters); `Reader` cuts a complete text into the parts again.  Not here: what users
+call (composition.py), automata.
 """
 
 from __future__ import annotations
@@ -146,7 +146,8 @@ class Graph:
 class Reader:
     """Cuts one text into the parts of a tree.
 
-    Where there are several ways, every part takes as little as it can, from the left; of alternatives the first that fits.
+    Where there are several ways, every part takes as little as it can, from the left; of alternatives the first that
+    fits.
     """
 
     def __init__(self, text: bytes) -> None:

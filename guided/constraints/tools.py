@@ -24,7 +24,7 @@ REQUEST_KEYS = {"tools", "tool_choice", "parallel_tool_calls", "response_format"
 
 @dataclass(frozen=True)
 class ToolCall:
-    """One call.  arguments : the parsed JSON object; for a Python function, its arguments as pydantic validated them."""
+    """One call.  arguments : the parsed JSON object; for a function or a type, as pydantic validated it."""
 
     name: str
     arguments: Any
@@ -47,8 +47,8 @@ class ToolStyle:
 
     begin, end     : around all calls.      separator : between two calls.
     before, after  : around the JSON object of the arguments.
-    marker         : what tells a call from text; text in front of the first call does not hold it.  "" : the reply is either
-                     text that does not begin with the first character of a call, or calls alone.
+    marker         : what tells a call from text; text in front of the first call does not hold it.  "" : the reply is
+                     either text that does not begin with the first character of a call, or calls alone.
     """
 
     before: str
@@ -95,17 +95,17 @@ def tools(
 ) -> Constraint:
     """A reply that may call tools; its value is a Reply.
 
-    tools       : OpenAI's dicts ({"type": "function", "function": {"name", "parameters"}}, or the inner dict alone), Python
-                  functions, pydantic models and dataclasses (called by their names).
+    tools       : OpenAI's dicts ({"type": "function", "function": {"name", "parameters"}}, or the inner dict alone),
+                  Python functions, pydantic models and dataclasses (called by their names).
     style       : "hermes" (Qwen as well), "llama3", "mistral", "function", or a ToolStyle.
-    tool_choice : "auto" text, calls, or text and then calls; "required" calls alone; "none" text alone; the name of a tool, or
-                  OpenAI's {"type": "function", "function": {"name": ..}}: one call of that tool.
+    tool_choice : "auto" text, calls, or text and then calls; "required" calls alone; "none" text alone; the name of a
+                  tool, or OpenAI's {"type": "function", "function": {"name": ..}}: one call of that tool.
     parallel    : more than one call is allowed.
     content     : a constraint for the text where no tool is called (any text if None).
     options     : of json_schema(), for the arguments.
 
-    Markers that are special tokens of a tokenizer never match text: where the template's `[TOOL_CALLS]` is one, put it into the
-    prompt and pass a style without it.  Raises ConstraintError.
+    Markers that are special tokens of a tokenizer never match text: where the template's `[TOOL_CALLS]` is one, put
+    it into the prompt and pass a style without it.  Raises ConstraintError.
     """
     spelled = STYLES.get(style) if isinstance(style, str) else style
     if not isinstance(spelled, ToolStyle):
@@ -163,7 +163,8 @@ def _wanted(choice: ToolChoice, names: list[str]) -> str:
         return str(choice)
     if name not in names:
         raise ConstraintError(
-            f"tool_choice={choice!r} is none of auto, required, none and the tools {', '.join(names) or '(there are none)'}"
+            f"tool_choice={choice!r} is none of auto, required, none and the tools "
+            f"{', '.join(names) or '(there are none)'}"
         )
     return str(name)
 

@@ -6,7 +6,10 @@ that a model does not have, so writing them would be lost work; `extra="allow"` 
 
 from __future__ import annotations
 
+import copy
 import inspect
+import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +17,42 @@ from typing import Any
 import pydantic
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
-from typing_extensions import NotRequired, TypedDict, get_type_hints
+from typing_extensions import NotRequired, Required, TypedDict, get_type_hints, is_typeddict
 
 from guided.errors import ConstraintError
 
 _DECIMAL = r"^-?[0-9]{whole}(\.[0-9]{places})?$"
+_UUID = "^[0-9a-f]{{8}}-[0-9a-f]{{4}}-{version}[0-9a-f]{{3}}-[89ab][0-9a-f]{{3}}-[0-9a-f]{{12}}$"
+# Strings that pydantic reads as less than its schema says, by the schema's `format`.  Networks and interfaces are
+# written as bare addresses, which both take.
+_ADDRESS = {"anyOf": [{"type": "string", "format": "ipv4"}, {"type": "string", "format": "ipv6"}]}
+_NARROWER: dict[str, dict[str, Any]] = {
+    **{f"uuid{version}": {"type": "string", "pattern": _UUID.format(version=version)} for version in range(1, 9)},
+    "base64": {
+        "type": "string",
+        "pattern": "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$",
+    },
+    "base64url": {
+        "type": "string",
+        "pattern": "^(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-][AQgw]==|[A-Za-z0-9_-]{2}[AEIMQUYcgkosw048]=)?$",
+    },
+    "ipvanyaddress": _ADDRESS,
+    "ipvanynetwork": _ADDRESS,
+    "ipvanyinterface": _ADDRESS,
+    "ipv4network": {"type": "string", "format": "ipv4"},
+    "ipv4interface": {"type": "string", "format": "ipv4"},
+    "ipv6network": {"type": "string", "format": "ipv6"},
+    "ipv6interface": {"type": "string", "format": "ipv6"},
+}
+# URLs that every parser agrees on, of at most 1,700 characters: a scheme, names of letters, digits and single
+# hyphens, a port, and a path, query and fragment of the characters that need no escape.
+_URL_NAME = "[a-z0-9]{1,20}(?:-[a-z0-9]{1,20})?"
+_URL_REST = "(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[2-7][0-9A-F])"
+_URL = (
+    rf"^(?:{{schemes}})://(?:{_URL_NAME}\.){{{{0,3}}}}[a-z]{{{{2,12}}}}(?::[1-9][0-9]{{{{0,3}}}})?"
+    rf"(?:/{_URL_REST}{{{{0,300}}}})?(?:\?{_URL_REST}{{{{0,100}}}})?(?:#{_URL_REST}{{{{0,60}}}})?$"
+).replace("{1,20}", "{{1,20}}")
+_INTEGER_KEY = "^(?:0|-?[1-9][0-9]{0,17})$"
 
 
 @dataclass(frozen=True)
@@ -31,7 +65,32 @@ class Described:
 
 
 class JsonSchemaOfTypes(GenerateJsonSchema):
-    """pydantic's schemas, except that the strings of a Decimal are decimals: pydantic itself says "any string"."""
+    """pydantic's schemas, narrower where pydantic reads less than they say: Decimal, complex, URLs, integer keys."""
+
+    def url_schema(self, schema: core_schema.UrlSchema) -> JsonSchemaValue:
+        schemes = "|".join(map(re.escape, schema.get("allowed_schemes") or ())) or "[a-z][a-z0-9+.-]{0,12}"
+        made: JsonSchemaValue = {"type": "string", "pattern": _URL.format(schemes=schemes)}
+        longest = schema.get("max_length")
+        return made if longest is None or longest >= 1_700 else {**made, "maxLength": longest}
+
+    def complex_schema(self, schema: core_schema.ComplexSchema) -> JsonSchemaValue:
+        part = r"[0-9]{1,20}(?:\.[0-9]{1,20})?"
+        return {"type": "string", "pattern": rf"^-?{part}(?:[+-]{part}j)?$"}
+
+    def json_schema(self, schema: core_schema.JsonSchema) -> JsonSchemaValue:
+        raise pydantic.errors.PydanticInvalidForJsonSchema(
+            "Json[..] is JSON text inside a string, which cannot be held to a type"
+        )
+
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        made = super().dict_schema(schema)
+        keys = schema.get("keys_schema", {})
+        if keys.get("type") == "int" and "patternProperties" not in made:
+            values = made.pop("additionalProperties", True)
+            made.pop("propertyNames", None)
+            made["patternProperties"] = {_INTEGER_KEY: values}
+            made["additionalProperties"] = False
+        return made
 
     def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
         """A number where there are bounds, which a string cannot be held to; digits are counted in a string only."""
@@ -61,6 +120,8 @@ def schema_of(described: Any) -> Described:
             adapter: Any = described
         elif inspect.isroutine(described):
             adapter = pydantic.TypeAdapter(_arguments(described))
+        elif is_typeddict(described) and type(described).__module__ == "typing" and sys.version_info < (3, 12):
+            adapter = pydantic.TypeAdapter(_typed_dict(described))
         else:
             adapter = pydantic.TypeAdapter(described)
         schema = adapter.json_schema(mode="validation", schema_generator=JsonSchemaOfTypes)
@@ -91,8 +152,21 @@ def _arguments(function: Callable[..., Any]) -> Any:
     return arguments
 
 
+def _typed_dict(described: Any) -> Any:
+    """A TypedDict of the module typing as one of typing_extensions, which pydantic wants before Python 3.12."""
+    hints = get_type_hints(described, include_extras=True)
+    fields = {
+        name: Required[hint] if name in described.__required_keys__ else NotRequired[hint]
+        for name, hint in hints.items()
+    }
+    make: Any = TypedDict
+    made = make(described.__name__, fields)
+    made.__pydantic_config__ = getattr(described, "__pydantic_config__", pydantic.ConfigDict())
+    return made
+
+
 def close_objects(schema: Any) -> None:
-    """Make a schema of pydantic say what an instance needs, in place.
+    """Make a schema of pydantic say what an instance needs, in place; the strings of _NARROWER as well.
 
     additionalProperties becomes false where an object lists properties and does not speak of others.
     """
@@ -102,6 +176,10 @@ def close_objects(schema: Any) -> None:
         if isinstance(here, list):
             waiting.extend(here)
         elif isinstance(here, dict):
+            kind = here.get("format")
+            if isinstance(kind, str) and here.get("type") == "string" and kind in _NARROWER:
+                del here["format"], here["type"]
+                here.update(copy.deepcopy(_NARROWER[kind]))
             if here.get("type") == "object" and isinstance(here.get("properties"), dict):
                 here.setdefault("additionalProperties", False)
             elif here.get("type") == "object" and here.keys() <= {"type", "title", "description"} and "title" in here:

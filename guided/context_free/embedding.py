@@ -1,8 +1,8 @@
 """Languages inside a grammar: a symbol of it stands for the texts of another recogniser.
 
-Lark sees a terminal that is one character of the private use plane 16, a placeholder; no other terminal of such a grammar
-matches characters of that plane.  A text fits if its embedded pieces, wherever they are cut, can be replaced by placeholders
-so that Lark parses what is left.  Not here: running both together (_fast/network.pyx, Embedding).
+Lark sees a terminal that is one character of the private use plane 16, a placeholder; no other terminal of such a
+grammar matches characters of that plane.  A text fits if its embedded pieces, wherever they are cut, can be replaced
+by placeholders so that Lark parses what is left.  Not here: running both together (_fast/network.pyx, Embedding).
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def placeholder_names(terminals: Iterable[TerminalDef]) -> frozenset[str]:
 def with_placeholders(text_or_path: str | Path, names: Collection[str]) -> str:
     """The text of a grammar in which every one of `names` is a placeholder.
 
-    A name is a rule or a terminal that the grammar uses and does not define; terminals may be in a %declare.  What is added
-    stands at the end, so that places in errors stay.  Raises GrammarError.
+    A name is a rule or a terminal that the grammar uses and does not define; terminals may be in a %declare.  What is
+    added stands at the end, so that places in errors stay.  Raises GrammarError.
     """
     if isinstance(text_or_path, Path) or ("\n" not in text_or_path and text_or_path.endswith(".lark")):
         try:

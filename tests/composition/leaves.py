@@ -77,8 +77,7 @@ def random_tree(rng: random.Random, pool: list[Constraint], depth: int = 2):
         return rng.choice(pool)
     if kind == 1:
         literal = rng.choice(["a", "b", "ab,"])
-        made = seq(literal)
-        return made
+        return seq(literal)
     parts = [random_tree(rng, pool, depth - 1) for _ in range(rng.randint(1, 3))]
     if kind == 2:
         return seq(*parts)
@@ -94,4 +93,3 @@ def all_texts(alphabet: str, longest: int):
     for length in range(longest + 1):
         for letters in itertools.product(alphabet, repeat=length):
             yield "".join(letters)
-

@@ -86,7 +86,12 @@ NAME: /[a-z_]+/
 
 
 def test_calls_with_json_arguments():
-    schema = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
+    schema = {
+        "type": "object",
+        "properties": {"a": {"type": "string"}},
+        "required": ["a"],
+        "additionalProperties": False,
+    }
     constraint = guided.cfg(CALLS, embed={"args": schema})
     for text, wanted in {
         'f({"a": ");("})': True,

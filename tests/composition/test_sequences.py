@@ -95,7 +95,7 @@ def test_free_text_ends_at_the_first_marker(until):
     markers = [until] if isinstance(until, str) else until
     constraint = text(until=until)
     alphabet = "ab" if "<" not in markers[0] else "<t>/"
-    texts = list(all_texts(alphabet, 7)) + ["</think", "x</think>", "</</think>", "</think>x", "</think></think>"]
+    texts = [*list(all_texts(alphabet, 7)), "</think", "x</think>", "</</think>", "</think>x", "</think></think>"]
     for given in texts:
         ends = [k for k in range(len(given) + 1) if any(given[:k].endswith(marker) for marker in markers)]
         assert constraint.accepts(given) == (bool(ends) and ends[0] == len(given)), given

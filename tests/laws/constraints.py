@@ -51,13 +51,13 @@ PERSON = {
 # or "c"; strings with a look-behind; keywords among names.
 GIVES_BACK = 'start: (A | B | "-")+\nA: /a(b*c)?/\nB: /b|12?/'
 POPS_ALL = 'start: x "c" "a"?\nx: "a" x | "b"'
-QUOTED = '''
+QUOTED = """
 start: "{" [pair ("," pair)*] "}"
 pair: ESCAPED_STRING ":" (pair | ESCAPED_STRING | SIGNED_NUMBER | "true" | NAME)
 NAME: /[a-z]+/
 %import common (ESCAPED_STRING, SIGNED_NUMBER, WS)
 %ignore WS
-'''
+"""
 
 # A call with JSON inside, next to a name that the other embedded language could go on with.
 CALLS = """
@@ -95,7 +95,9 @@ ALL_CONSTRAINTS: dict[str, Constraint] = {
     "seq regular": guided.seq(guided.regex("^a(?=b|c).+"), "the", guided.text(max_characters=3)),
     "seq text then json": guided.seq(guided.text(until="ab"), guided.json_schema(PERSON), " the end"),
     "seq json then text": guided.seq(guided.json_schema({"type": "object"}), guided.text()),
-    "seq numbers": guided.seq(guided.json_schema({"type": "number"}), guided.json_schema({"type": ["number", "array"]})),
+    "seq numbers": guided.seq(
+        guided.json_schema({"type": "number"}), guided.json_schema({"type": ["number", "array"]})
+    ),
     "seq nullable": guided.seq(guided.optional(machine(True)), guided.regex("b*"), guided.optional(external()), "a"),
     "seq cfg": guided.seq(guided.grammar("arithmetic"), "=", guided.cfg(POPS_ALL), guided.text()),
     "seq pops all": guided.seq(guided.cfg(POPS_ALL), guided.regex("[abc]{0,2}"), guided.cfg(GIVES_BACK)),
