@@ -4,7 +4,8 @@
         └── Recognizer    a language, a byte at a time; states are interned integers      _fast/recognizer.pyx
               ├── Dfa         regular languages, made lazily                              _fast/dfa.pyx
               ├── Machine     lexer x context, the contexts given by a front end          _fast/machine.pyx
-              └── Product     two of them side by side, for & and |                       _fast/product.pyx
+              ├── Network     one after another, one of several, inside a grammar         _fast/network.pyx
+              └── Product     two of them side by side, for &                             _fast/product.pyx
     Vocabulary                token id -> bytes, as a trie                                guided/vocab, _fast/trie.pyx
         └── Index         Recognizer x Vocabulary: masks by state, made once              _fast/index.pyx
               └── Matcher     a position in a text                                        _fast/matcher.pyx
