@@ -5,12 +5,14 @@
 #   TORCH_INDEX=URL         another package index for torch alone, such as PyTorch's own index of CPU builds:
 #                           from PyPI, torch for Linux brings CUDA libraries of several gigabytes
 #   TOKENIZER=DIR           a folder with tokenizer.json, for `make bench`
+#   CORPUS=FILE             a corpus of bad input (benchmarks/reliability.py says what is in it), for `make conformance`
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.10 python; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $$python && break; done)
 TORCH ?= torch>=2.6,<2.14
 TORCH_INDEX ?=
 TOKENIZER ?=
+CORPUS ?=
 VENV ?= .venv
 RIVALS ?= .venv-rivals
 
@@ -19,10 +21,10 @@ TORCH_FROM := $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
 CORE := setup.py pyproject.toml $(wildcard _fast/*.pyx _fast/*.pxi)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow lint build bench rivals clean
+.PHONY: help demo test slow conformance lint build bench rivals clean
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.library  ## create .venv, build, and write three JSON objects with the built-in model
 	$(VENV)/bin/guided demo
@@ -34,6 +36,10 @@ test: $(VENV)/.tests  ## create .venv if it is missing, then ruff, mypy --strict
 
 slow: $(VENV)/.tests  ## the longer suites, which `make test` leaves out
 	$(VENV)/bin/python -m pytest -m slow
+
+conformance: $(VENV)/.tests  ## the whole JSON-Schema-Test-Suite, schemas from the field, Lark's law, random schemas and grammars: GUIDED_DATA=DIR
+	$(VENV)/bin/python -m pytest -m 'data or slow' tests/schema tests/context_free tests/composition tests/laws tests/test_grammars.py
+	@test -z "$(CORPUS)" || $(VENV)/bin/python -m benchmarks.reliability "$(CORPUS)"
 
 lint: $(VENV)/.tests  ## ruff and mypy alone
 	$(VENV)/bin/ruff check .

@@ -194,6 +194,28 @@ def test_explain_shows_a_shortest_text() -> None:
     assert "xxx" in run("explain", "--regex", "x{3}y*").stdout
 
 
+def test_explain_says_what_a_schema_enforces_and_where(schema: str) -> None:
+    shown = run("explain", schema).stdout
+    assert "/properties/age: type  minimum/maximum" in shown
+    path = Path(schema).with_name("other.json")
+    path.write_text('{"properties": {"a": {"format": "color"}}}')
+    assert "pointer: /properties/a/format" in run("explain", str(path)).stdout
+    assert run("explain", schema, "--schema", schema).exit_code == 2
+    assert run("explain", schema, "--regex", "a").exit_code == 2
+
+
+def test_explain_names_terminals_that_collide(tmp_path: Path) -> None:
+    path = tmp_path / "words.lark"
+    path.write_text('start: (A | B | IF | ";")+\nA: /[a-f]+/\nB: /[e-z]{2}/\nIF: "if"')
+    answer = run_json("explain", str(path))
+    (collision,) = answer["collisions"]
+    assert (collision["preferred"], collision["other"]) == ("A", "B")
+    assert set(collision["example"]) <= {"e", "f"} and len(collision["example"]) == 2
+    assert answer["keywords"] == {"B": ["IF"]}
+    assert "preferred: A  other: B" in run("explain", str(path)).stdout
+    assert isinstance(run("explain", str(tmp_path / "none.lark")).exception, FileNotFoundError)
+
+
 def test_generate_writes_texts_that_match() -> None:
     answer = run_json("generate", "The answer is", "--choice", "yes,no", "-n", "2", "--seed", "1")
     assert all(out["text"] in {"yes", "no"} for out in answer["outputs"])

@@ -62,6 +62,13 @@ def constraint_from(
     return None
 
 
+def only(name: str, value: str, other: str, given: str | None) -> str:
+    """The value of one of two ways to say the same.  Raises typer.BadParameter if both were given."""
+    if given is not None:
+        raise typer.BadParameter(f"{name} and {other} exclude each other: give one constraint")
+    return value
+
+
 def need_constraint(regex: str | None, choice: list[str] | None, schema: str | None, grammar: str | None) -> Constraint:
     """As `constraint_from`, for commands that cannot do without one."""
     constraint = constraint_from(regex, choice, schema, grammar)

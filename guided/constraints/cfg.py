@@ -73,6 +73,7 @@ def _folder() -> Path:
 
 
 def _make(text_or_path: str | Path, start: str, parser: Parser, limits: Limits) -> Constraint:
+    from guided.context_free.collisions import collisions
     from guided.context_free.compile import compile_grammar  # Lark is loaded when the first grammar is
 
     compiled = compile_grammar(text_or_path, start, parser=parser, limits=limits)
@@ -80,7 +81,10 @@ def _make(text_or_path: str | Path, start: str, parser: Parser, limits: Limits) 
     def build() -> _fast.Recognizer:
         return compiled.recognizer
 
-    return Constraint(f"cfg({start})", build, explain=compiled.explain, limits=limits)
+    def explain() -> dict[str, Any]:
+        return {**compiled.explain(), **collisions(compiled.source)}
+
+    return Constraint(f"cfg({start})", build, explain=explain, limits=limits)
 
 
 def _embedding(

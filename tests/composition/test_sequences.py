@@ -41,6 +41,12 @@ def shortest_rest(recognizer, state, most):
     return most + 1
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 500))
+def test_more_random_compositions_agree_with_every_cut(seed):
+    test_random_compositions_agree_with_every_cut(seed)
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_random_compositions_agree_with_every_cut(seed):
     rng = random.Random(seed)
