@@ -26,6 +26,8 @@ cdef class Network(Recognizer):
     cdef list next_items             # position -> tuple of items that may follow it
     cdef list is_last                # position -> bool
     cdef list items                  # state -> tuple of items, ascending
+    cdef int64_t* one                # [n_one]: state -> its item where it has one alone, else NO_PART
+    cdef int32_t n_one
     cdef list singles                # position -> {state of the part: state}
     cdef dict numbers                # tuple of items -> state
     cdef dict aheads                 # item -> (items entered without a byte, items of which that is not known)
@@ -44,6 +46,9 @@ cdef class Network(Recognizer):
         begin = [self.entry(position) for position in first] + ([NO_PART] if nullable else [])
         if begin:
             self.start = self.intern(tuple(sorted(begin)))
+
+    def __dealloc__(self):
+        free(self.one)
 
     cdef prepare(self, int32_t max_states):
         self.max_states = max_states
@@ -66,6 +71,12 @@ cdef class Network(Recognizer):
         if part.ends_in_doubt(state):
             return ((), self.next_items[position])
         return ((), ())
+
+    cdef bint goes_on(self, int64_t item) except -1:
+        """Whether surely nothing is entered after an item: its part runs and cannot end here."""
+        cdef Recognizer part = <Recognizer>self.parts[item >> 32]
+        cdef state_t state = <state_t>(item & 0xFFFFFFFF)
+        return not part.accepting[state] and not part.ends_in_doubt(state)
 
     cdef bint may_end(self, int64_t item) except -1:
         """Whether the whole text may end with this item as it is."""
@@ -147,17 +158,31 @@ cdef class Network(Recognizer):
                 if self.may_end(other):
                     accepts = True
                     break
-        state = self.add_state(accepts)
+        return self.note(items, accepts)
+
+    cdef state_t note(self, tuple items, bint accepts) except? FAILED_STATE:
+        """A new state."""
+        cdef state_t state = self.add_state(accepts)
+        cdef int64_t* one
+        if state >= self.n_one:
+            one = <int64_t*>realloc(self.one, <size_t>self.capacity * sizeof(int64_t))
+            if one == NULL:
+                raise MemoryError()
+            self.one, self.n_one = one, self.capacity
+        self.one[state] = items[0] if len(items) == 1 else NO_PART
         self.numbers[items] = state
         self.items.append(items)
-        if len(items) == 1 and items[0] >= 0:
+        if self.one[state] >= 0:
             self.singles[items[0] >> 32][items[0] & 0xFFFFFFFF] = state
         return state
 
     cdef state_t single(self, int64_t position, state_t state) except? FAILED_STATE:
         """The state of one item."""
+        cdef int64_t item = (position << 32) | state
         found = (<dict>self.singles[position]).get(state)
-        return found if found is not None else self.intern(((position << 32) | state,))
+        if found is not None:
+            return found
+        return self.note((item,), False) if self.goes_on(item) else self.intern((item,))
 
     cdef state_t read(self, int64_t item, uint8_t byte) except? FAILED_STATE:
         """The state of an item's part after a byte."""
@@ -165,6 +190,10 @@ cdef class Network(Recognizer):
 
     cdef state_t derive(self, state_t state, uint8_t byte) except? FAILED_STATE:
         cdef state_t after
+        cdef int64_t alone = self.one[state]
+        if alone >= 0 and self.goes_on(alone):
+            after = self.read(alone, byte)
+            return self.single(alone >> 32, after) if after >= 0 else after       # DEAD or DOUBT
         cdef tuple items = <tuple>self.items[state]
         made = []
         for item in items:
@@ -209,6 +238,14 @@ cdef class Network(Recognizer):
         """The state with the state of every part saturated, except where it would be unknown whether the part may end."""
         cdef state_t inner, saturated
         cdef Recognizer part
+        cdef int64_t alone = self.one[state], other_alone
+        if alone >= 0:
+            inner = <state_t>(alone & 0xFFFFFFFF)
+            saturated = (<Recognizer>self.parts[alone >> 32]).saturate(inner, horizon)
+            other_alone = (alone >> 32 << 32) | saturated
+            if saturated == inner or not self.goes_on(other_alone) and self.ahead(other_alone)[1]:
+                return state
+            return self.single(alone >> 32, saturated)
         made, changed = [], False
         for item in self.items[state]:
             if item >= 0:
@@ -348,6 +385,13 @@ cdef class Embedding(Network):
             elif after == DOUBT_STATE:                 # the state after it is not known, what may be read is
                 doubtful.append(self.enter(number, part.start))
         return (tuple(certain), tuple(doubtful))
+
+    cdef bint goes_on(self, int64_t item) except -1:
+        cdef Recognizer part = <Recognizer>self.parts[item >> 32]
+        cdef state_t state = <state_t>(item & 0xFFFFFFFF)
+        if item >> 32 == 0:
+            return not part.accepting[state] and part.after(state, PLACEHOLDER_BYTE) == DEAD_STATE
+        return not part.accepting[state] and not part.ends_in_doubt(state)
 
     cdef bint may_end(self, int64_t item) except -1:
         return item >> 32 == 0 and (<Recognizer>self.parts[0]).accepting[item & 0xFFFFFFFF] != 0
