@@ -16,7 +16,7 @@ RIVALS ?= .venv-rivals
 
 PIP := -m pip install --quiet --disable-pip-version-check
 TORCH_FROM := $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
-CORE := setup.py pyproject.toml $(wildcard _fast/*.pyx _fast/*.pxi)
+CORE := setup.py pyproject.toml $(wildcard _fast/*.pyx _fast/*.pxi _fast/*.h)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test slow lint build bench rivals clean

@@ -23,7 +23,7 @@ setup(
             Extension(
                 "guided._fast",
                 ["_fast/_fast.pyx"],
-                depends=sorted(f"_fast/{name}" for name in os.listdir("_fast") if name.endswith((".pyx", ".pxi"))),
+                depends=sorted(f"_fast/{name}" for name in os.listdir("_fast") if name.endswith((".pyx", ".pxi", ".h"))),
                 extra_compile_args=["-O0", "-g"] if DEBUG else ["-O3", "-g0", "-fno-math-errno"],
             )
         ],
