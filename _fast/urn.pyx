@@ -17,6 +17,7 @@ cdef extern from "weights.h" nogil:
 
 cdef enum:
     GROUP = 16                       # blocks a group: 128,000 tokens are 32 groups
+    STRIDE = 32                      # tokens of a block that are passed over at once
 
 cdef double SMALL = 1e-200           # float64 goes on to 1e-308, so all digits are left when `top` moves
 
@@ -297,15 +298,37 @@ cdef class Urn:
     cdef int32_t in_block(self, int32_t block, double at) noexcept nogil:
         """The slot of a block at which its running sum, relative to its largest, passes `at`."""
         cdef double weights[BLOCK]
-        cdef int32_t slot, chosen = -1, number = block % self.n_blocks
-        cdef bint in_known = block < self.n_blocks, is_mixed = self.known != NULL
+        cdef double lanes[4]
+        cdef double total
+        cdef int32_t slot, first, chosen = -1, number = block % self.n_blocks
+        cdef bint in_known = block < self.n_blocks
         self.weigh(number, weights)
-        for slot in range(BLOCK):
-            if weights[slot] > 0 and (not is_mixed or has_bit(self.known, number * BLOCK + slot) == in_known):
-                chosen = slot
-                if at < weights[slot]:
-                    break
-                at -= weights[slot]
+        if self.known != NULL:
+            for slot in range(BLOCK):
+                if has_bit(self.known + number * BLOCK_WORDS, slot) != in_known:
+                    weights[slot] = 0
+        for first in range(0, BLOCK, STRIDE):
+            lanes[0] = lanes[1] = lanes[2] = lanes[3] = 0        # side by side: one would wait for each addition in turn
+            for slot in range(first, first + STRIDE, 4):
+                lanes[0] += weights[slot]
+                lanes[1] += weights[slot + 1]
+                lanes[2] += weights[slot + 2]
+                lanes[3] += weights[slot + 3]
+            total = (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
+            if total <= 0:
+                continue
+            if at < total:
+                for slot in range(first, first + STRIDE):
+                    if weights[slot] > 0:
+                        chosen = slot
+                        if at < weights[slot]:
+                            break
+                        at -= weights[slot]
+                break
+            at -= total
+        if chosen < 0:                                           # rounding put `at` on the total: the last of them
+            for slot in range(BLOCK):
+                chosen = slot if weights[slot] > 0 else chosen
         return number * BLOCK + chosen
 
     cdef token_t draw_tail(self, Stream stream) except -2:

@@ -17,6 +17,7 @@
 #define BLOCK 256               /* logits a sum: sixteen vectors; near the square root of 128,000 */
 #define BLOCK_WORDS (BLOCK / 32)
 #define FAINTEST -87.0f         /* exp of less is below the normal float32 numbers: its weight is 0 */
+#define BIT(words, at) (((words)[(at) / 32] >> ((at) % 32)) & 1)
 
 /* What a block of `n` logits weighs.
  *
@@ -28,28 +29,27 @@
 static void weigh_wide(const double *logits, int32_t n, const uint32_t *live, const uint32_t *known, double *weights,
                        double *found)
 {
-    double largest = -INFINITY, sums[2] = {0, 0};
-    for (int32_t at = 0; at < n; at++)
-        if ((live[at / 32] >> (at % 32)) & 1) {
-            if (logits[at] != logits[at])
-                sums[0] = NAN;
-            if (logits[at] > largest)
-                largest = logits[at];
-        }
-    for (int32_t at = 0; at < BLOCK; at++) {
-        int is_live = at < n && ((live[at / 32] >> (at % 32)) & 1) && logits[at] > -INFINITY;
-        double weight = is_live ? exp(logits[at] - largest) : 0;
-        sums[known == NULL || !((known[at / 32] >> (at % 32)) & 1)] += weight;
-        if (weights != NULL)
-            weights[at] = weight;
+    double room[BLOCK], largest = -INFINITY, sums[2] = {0, 0};
+    int32_t at;
+    if (weights == NULL)
+        weights = room;
+    for (at = 0; at < BLOCK; at++) {
+        weights[at] = at < n && BIT(live, at) ? logits[at] : -INFINITY;
+        largest = weights[at] > largest ? weights[at] : largest;
     }
+    for (at = 0; at < BLOCK; at++)
+        weights[at] = weights[at] == -INFINITY ? 0 : exp(weights[at] - largest);
+    for (at = 0; at < BLOCK; at++)
+        sums[known == NULL || !BIT(known, at)] += weights[at];
     found[0] = largest, found[1] = sums[0], found[2] = sums[1];
 }
 
 #if defined(__GNUC__)
 
 #define LANES 16
+#define VECTORS (BLOCK / LANES)
 typedef float floats __attribute__((vector_size(4 * LANES)));
+typedef float read_floats __attribute__((vector_size(4 * LANES), aligned(4), may_alias));  /* anywhere in memory */
 typedef int32_t ints __attribute__((vector_size(4 * LANES)));
 
 #if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__)
@@ -59,10 +59,26 @@ typedef int32_t ints __attribute__((vector_size(4 * LANES)));
 #endif
 
 #define BITS_OF_LANES {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768}
-/* Masks (0 or -1 a lane) of the sixteen bits for the vector that begins at `at`. */
-#define BITS(words, at) ((ints)(((ints){0} + (int32_t)((words)[(at) / 32] >> ((at) % 32) & 0xFFFF)) & bit_of) != 0)
+/* Masks (0 or -1 a lane) of the sixteen bits for vector `at`. */
+#define BITS(words, at) ((((ints){0} + (int32_t)((words)[(at) / 2] >> ((at) % 2 * LANES))) & bit_of) != 0)
 /* Where the mask is 0, `other` instead. */
 #define KEEP(mask, value, other) ((floats)(((ints)(value) & (mask)) | ((ints)(other) & ~(mask))))
+
+/* Every lane meets the one eight, four, two and one places away; then all hold the same. */
+#if defined(__clang__)
+#define AWAY_8(x) __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7)
+#define AWAY_4(x) __builtin_shufflevector(x, x, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11)
+#define AWAY_2(x) __builtin_shufflevector(x, x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13)
+#define AWAY_1(x) __builtin_shufflevector(x, x, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14)
+#else
+#define AWAY_8(x) __builtin_shuffle(x, (ints){8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7})
+#define AWAY_4(x) __builtin_shuffle(x, (ints){4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11})
+#define AWAY_2(x) __builtin_shuffle(x, (ints){2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13})
+#define AWAY_1(x) __builtin_shuffle(x, (ints){1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14})
+#endif
+#define FOLD(x, op) ((x) = op(x, AWAY_8(x)), (x) = op(x, AWAY_4(x)), (x) = op(x, AWAY_2(x)), (x) = op(x, AWAY_1(x)), (x)[0])
+#define LARGER(a, b) KEEP((a) > (b), a, b)
+#define PLUS(a, b) ((a) + (b))
 
 VERSIONS
 static void weigh_narrow(const float *logits, int32_t n, const uint32_t *live, const uint32_t *known, double *weights,
@@ -70,75 +86,60 @@ static void weigh_narrow(const float *logits, int32_t n, const uint32_t *live, c
 {
     const ints bit_of = BITS_OF_LANES;
     const floats nothing = (floats){0} - INFINITY, zero = {0};
-    const float rounding = 12582912.0f;         /* 1.5 * 2^23: adding it rounds to a whole number, kept in the low bits */
-    floats loaded[BLOCK / LANES], top = nothing, known_sum = zero, sum = zero;
-    float lanes[LANES], largest = -INFINITY;
-    double sums[2] = {0, 0};
-    int32_t at, lane, all_live = 1;
+    /* 1.5 * 2^23 + 127: adding it rounds to a whole number, which lies in the low bits as an exponent of float32. */
+    const float rounding = 12583039.0f;
+    floats room[VECTORS], four[4] = {nothing, nothing, nothing, nothing}, known_sum = zero;
+    float largest;
+    int32_t at;
+    uint32_t all_live = 0xFFFFFFFFu;
 
-    if (n == BLOCK)
-        memcpy(loaded, logits, sizeof loaded);
-    else {
-        for (at = 0; at < BLOCK / LANES; at++)
-            loaded[at] = nothing;
-        memcpy(loaded, logits, (size_t)n * sizeof(float));
-    }
     for (at = 0; at < BLOCK_WORDS; at++)
-        all_live &= live[at] == 0xFFFFFFFFu;
-    if (!all_live)
-        for (at = 0; at < BLOCK; at += LANES)
-            loaded[at / LANES] = KEEP(BITS(live, at), loaded[at / LANES], nothing);
-    for (at = 0; at < BLOCK / LANES; at++)
-        top = KEEP(loaded[at] > top, loaded[at], top);
-    memcpy(lanes, &top, sizeof lanes);
-    for (lane = 0; lane < LANES; lane++)
-        if (lanes[lane] > largest)
-            largest = lanes[lane];
-    if (largest == -INFINITY) {                 /* nothing here, or NaN alone: the differences below would be NaN */
-        for (at = 0; at < BLOCK / LANES; at++) {
-            memcpy(lanes, &loaded[at], sizeof lanes);
-            for (lane = 0; lane < LANES; lane++)
-                if (lanes[lane] != lanes[lane])
-                    sums[0] = NAN;
-        }
-        if (weights != NULL)
-            memset(weights, 0, BLOCK * sizeof(double));
-        found[0] = largest, found[1] = sums[0], found[2] = 0;
-        return;
+        all_live &= live[at];
+    if (n < BLOCK || all_live != 0xFFFFFFFFu) {
+        for (at = n / LANES; at < VECTORS; at++)
+            room[at] = nothing;
+        memcpy(room, logits, (size_t)n * sizeof(float));
+        for (at = 0; at < VECTORS; at++)
+            room[at] = KEEP(BITS(live, at), room[at], nothing);
+        logits = (const float *)room;
     }
-    for (at = 0; at < BLOCK; at += LANES) {
-        floats below = loaded[at / LANES] - largest;
-        ints is_faint = below < FAINTEST;
-        below = KEEP(is_faint, zero, below);
+    for (at = 0; at < VECTORS; at++) {     /* four side by side: one would wait for each comparison in turn */
+        floats next = ((const read_floats *)logits)[at];
+        four[at % 4] = LARGER(next, four[at % 4]);
+    }
+    four[0] = LARGER(four[0], four[1]);
+    four[2] = LARGER(four[2], four[3]);
+    four[0] = LARGER(four[0], four[2]);
+    found[0] = largest = FOLD(four[0], LARGER);
+    if (largest == -INFINITY)
+        largest = 0;                            /* -inf less -inf would be NaN */
+#pragma GCC unroll 2
+    for (at = 0; at < VECTORS; at++) {
+        floats below = ((const read_floats *)logits)[at] - largest;
         floats shifted = below * 1.44269504f + rounding, whole = shifted - rounding;
         floats rest = below - whole * 0.693145752f - whole * 1.42860677e-6f;    /* ln 2 in two parts, the first exact */
-        floats q = rest * 0.00138145988f + 0.00836871658f;
-        q = q * rest + 0.0416683890f;
-        q = q * rest + 0.166665211f;
-        q = q * rest + 0.499999940f;
-        floats value = q * rest * rest + rest + 1.0f;
-        ints power = ((ints)shifted - 0x4B400000 + 127) << 23;
-        value = KEEP(is_faint, zero, value * (floats)power);
-        if (known == NULL)
-            sum += value;
-        else {
-            ints is_known = BITS(known, at);
-            known_sum += KEEP(is_known, value, zero);
-            sum += KEEP(is_known, zero, value);
-        }
-        if (weights != NULL) {
-            memcpy(lanes, &value, sizeof lanes);
-            for (lane = 0; lane < LANES; lane++)
-                weights[at + lane] = lanes[lane];
-        }
+        floats sum = rest * 0.00138145988f + 0.00836871658f;
+        sum = sum * rest + 0.0416683890f;
+        sum = sum * rest + 0.166665211f;
+        sum = sum * rest + 0.499999940f;
+        sum = sum * rest + 1.0f;
+        sum = sum * rest + 1.0f;
+        room[at] = KEEP(below < FAINTEST, zero, sum * (floats)((ints)shifted << 23));
     }
-    memcpy(lanes, &known_sum, sizeof lanes);
-    for (lane = 0; lane < LANES; lane++)
-        sums[0] += lanes[lane];
-    memcpy(lanes, &sum, sizeof lanes);
-    for (lane = 0; lane < LANES; lane++)
-        sums[1] += lanes[lane];
-    found[0] = largest, found[1] = sums[0], found[2] = sums[1];
+    found[1] = 0;
+    if (known != NULL) {
+        for (at = 0; at < VECTORS; at++)
+            known_sum += KEEP(BITS(known, at), room[at], zero);
+        found[1] = FOLD(known_sum, PLUS);
+    }
+    four[0] = four[1] = four[2] = four[3] = zero;
+    for (at = 0; at < VECTORS; at++)
+        four[at % 4] += known == NULL ? room[at] : KEEP(BITS(known, at), zero, room[at]);
+    four[0] = (four[0] + four[1]) + (four[2] + four[3]);
+    found[2] = FOLD(four[0], PLUS);
+    if (weights != NULL)
+        for (at = 0; at < BLOCK; at++)
+            weights[at] = ((const float *)room)[at];
 }
 
 #else
