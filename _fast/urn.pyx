@@ -300,20 +300,21 @@ cdef class Urn:
         cdef double weights[BLOCK]
         cdef double lanes[4]
         cdef double total
-        cdef int32_t slot, first, chosen = -1, number = block % self.n_blocks
+        cdef int32_t slot, stride, first, chosen = -1, number = block % self.n_blocks
         cdef bint in_known = block < self.n_blocks
         self.weigh(number, weights)
         if self.known != NULL:
             for slot in range(BLOCK):
                 if has_bit(self.known + number * BLOCK_WORDS, slot) != in_known:
                     weights[slot] = 0
-        for first in range(0, BLOCK, STRIDE):
+        for stride in range(BLOCK // STRIDE):
+            first = stride * STRIDE
             lanes[0] = lanes[1] = lanes[2] = lanes[3] = 0        # side by side: one would wait for each addition in turn
-            for slot in range(first, first + STRIDE, 4):
-                lanes[0] += weights[slot]
-                lanes[1] += weights[slot + 1]
-                lanes[2] += weights[slot + 2]
-                lanes[3] += weights[slot + 3]
+            for slot in range(STRIDE // 4):
+                lanes[0] += weights[first + 4 * slot]
+                lanes[1] += weights[first + 4 * slot + 1]
+                lanes[2] += weights[first + 4 * slot + 2]
+                lanes[3] += weights[first + 4 * slot + 3]
             total = (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
             if total <= 0:
                 continue

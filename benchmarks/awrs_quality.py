@@ -87,14 +87,15 @@ def measure(lm: Any, make: Callable[[], Task], n_runs: int) -> list[dict[str, An
     """One line per method."""
     task = make()
     model, rng = Remembering(lm, task.prompt), np.random.default_rng(0)
-    truth = model.truth(task.members)
+    truth, doubt = model.truth(task)
+    print(task.name, f"{len(truth)} texts, in effect {effective(truth):.1f}; doubt {doubt:.4f}", flush=True)
     place, exact = {text: number for number, text in enumerate(truth)}, np.array(list(truth.values()))
     draws = np.zeros((n_runs, len(truth)))
     draws[np.arange(n_runs), rng.choice(len(truth), n_runs, p=exact)] = 1
     kl, variation = distances(draws, exact)
     lines = [
         {
-            "task": task.name, "method": "exact sampler", "kl": kl, "tv": variation, "texts": effective(truth),
+            "task": task.name, "method": "exact sampler", "kl": kl, "tv": variation, "texts": effective(truth), "doubt": doubt,
             "interval": interval(draws, exact, rng), "failed": 0.0, "asked": 0.0, "seconds": 0.0,
         }
     ]  # fmt: skip

@@ -10,7 +10,7 @@ import json
 import math
 import re
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy as np
 import guided
 
 MAX_TOKENS = 32
+N_LONG_RUNS, LONG_RUN = 4, 2000  # runs a half, particles a run
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Task:
     may_become: Callable[[str], bool]
     fits: Callable[[str], bool]
     members: tuple[str, ...]
+    is_long: bool = False
 
     @property
     def product(self) -> Any:
@@ -118,7 +120,8 @@ def sql() -> Task:
     members = tuple(text for text in texts if fits(text))
     beginnings = {text[:length] for text in members for length in range(len(text) + 1)}
     return Task("SQL that runs", "-- All users.\nSELECT * FROM users;\n-- What things cost.\n",
-                guided.grammar("sql") & guided.regex(shape), beginnings.__contains__, fits, members)
+                guided.grammar("sql") & guided.regex(shape), beginnings.__contains__, fits, members,
+                is_long=True)
 
 
 def dead_ends() -> Task:
@@ -163,18 +166,35 @@ class Remembering:
             self.rows.update(zip(some, np.asarray(self.lm.logprobs(some)), strict=True))
         return np.stack([self.rows[context] for context in given])
 
-    def truth(self, members: Sequence[str]) -> dict[str, float]:
-        """The posterior: every member over all its spellings of at most MAX_TOKENS tokens, each up to 1e-3 of it."""
-        logp = guided.choice_logprobs(self, self.prompt, members, end=True, tolerance=1e-3)
-        total = math.fsum(math.exp(value) for value in logp.values())
-        return {text: math.exp(value) / total for text, value in logp.items()}
+    def truth(self, task: Task) -> tuple[dict[str, float], float]:
+        """(the posterior of every member, how sure that is: the total variation between two halves, 0 if it is exact).
+
+        Exact: over all spellings, each up to 1e-3 of its text's.  Long texts have too many; there by long runs of SMC.
+        """
+        if not task.is_long:
+            logp = guided.choice_logprobs(self, task.prompt, task.members, end=True, tolerance=1e-3)
+            return normalised({text: math.exp(value) for text, value in logp.items()}), 0.0
+        halves = []
+        for half in range(2):
+            found = dict.fromkeys(task.members, 0.0)
+            for seed in range(N_LONG_RUNS):
+                number = 10**6 + half * N_LONG_RUNS + seed
+                run = guided.smc(
+                    self, task.prompt, task.product, n_particles=LONG_RUN, max_tokens=MAX_TOKENS, seed=number
+                )
+                for text, share in run.probabilities.items():
+                    found[text] += share * math.exp(run.log_z)
+            halves.append(normalised(found))
+        both = {text: (halves[0][text] + halves[1][text]) / 2 for text in task.members}
+        return both, sum(abs(halves[0][text] - halves[1][text]) for text in both) / 2
+
+
+def normalised(masses: dict[str, float]) -> dict[str, float]:
+    total = math.fsum(masses.values())
+    return {text: mass / total for text, mass in masses.items()}
 
 
 def effective(probs: dict[str, float]) -> float:
     """exp of the entropy: how many texts it is about."""
     return math.exp(-math.fsum(p * math.log(p) for p in probs.values() if p > 0))
 
-
-def each() -> Iterator[Task]:
-    for make in TASKS:
-        yield make()
