@@ -174,7 +174,9 @@ def plot(lines: list[dict[str, Any]]) -> str:
                 f'<text class="small" x="{middle}" y="{y(high) - 5:.1f}" text-anchor="middle">{line["kl"]:.2f}</text>'
             )
         noise = y(mine["exact sampler"]["kl"])
-        parts.append(f'<line class="noise" x1="{left - 6}" x2="{left + group - 40}" y1="{noise:.1f}" y2="{noise:.1f}"/>')
+        parts.append(
+            f'<line class="noise" x1="{left - 6}" x2="{left + group - 40}" y1="{noise:.1f}" y2="{noise:.1f}"/>'
+        )
         label = task.replace("<", "&lt;")
         parts.append(f'<text x="{left + bar * len(SHOWN) / 2 - 3}" y="316" text-anchor="middle">{label}</text>')
     x = 14.0
@@ -202,10 +204,7 @@ def main() -> None:
     transformers.utils.logging.disable_progress_bar()
     lm = guided.load(options.model, dtype="float32") if options.model else guided.tiny()
     lines = [
-        line
-        for make in TASKS
-        if options.only in (None, make.__name__)
-        for line in measure(lm, make, options.runs)
+        line for make in TASKS if options.only in (None, make.__name__) for line in measure(lm, make, options.runs)
     ]
     table(["task", "method", "KL from the truth", "total variation", "runs without a text"], rows_of(lines))
     found = {

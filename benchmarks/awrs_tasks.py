@@ -63,7 +63,9 @@ def digits() -> Task:
     texts = [f"{hour:02}:{minute:02}" for hour in range(24) for minute in range(60)]
     members = tuple(text for text in texts if sum(digits_of(text)) == 10)
     language = guided.regex(r"([01]\d|2[0-3]):[0-5]\d")
-    return Task("pattern: digits sum to 10", "The train leaves at ", language, may_become, members.__contains__, members)
+    return Task(
+        "pattern: digits sum to 10", "The train leaves at ", language, may_become, members.__contains__, members
+    )
 
 
 def fields() -> Task:
@@ -80,8 +82,14 @@ def fields() -> Task:
 
     members = tuple(form.format(low, high) for low in range(10) for high in range(low + 1, 10))
     language = guided.regex(r'\{"low": \d, "high": \d\}')
-    return Task("JSON: low < high", 'A range as JSON, low below high: {"low": 2, "high": 5} or ', language,
-                may_become, fits, members)
+    return Task(
+        "JSON: low < high",
+        'A range as JSON, low below high: {"low": 2, "high": 5} or ',
+        language,
+        may_become,
+        fits,
+        members,
+    )
 
 
 COLUMNS = ("name", "age", "price", "city", "id")
@@ -102,7 +110,7 @@ def sql() -> Task:
     """The SQL grammar, kept to queries of one shape so that they can be listed; a query must run and give rows."""
     shop, known = database(), {}
     names = "|".join(COLUMNS)
-    shape = rf"SELECT ({names}|\*) FROM ({'|'.join(TABLES)})( ORDER BY ({names})( DESC)?)?;"
+    shape = rf"SELECT ({names}) FROM ({'|'.join(TABLES)})( ORDER BY ({names})( DESC)?)?;"
 
     def rows(query: str) -> bool:
         try:
@@ -116,12 +124,18 @@ def sql() -> Task:
         return known[text]
 
     orders = ["", *(f" ORDER BY {name}{way}" for name in COLUMNS for way in ("", " DESC"))]
-    texts = [f"SELECT {column} FROM {table}{order};" for column in (*COLUMNS, "*") for table in TABLES for order in orders]
+    texts = [f"SELECT {column} FROM {table}{order};" for column in COLUMNS for table in TABLES for order in orders]
     members = tuple(text for text in texts if fits(text))
     beginnings = {text[:length] for text in members for length in range(len(text) + 1)}
-    return Task("SQL that runs", "-- All users.\nSELECT * FROM users;\n-- What things cost.\n",
-                guided.grammar("sql") & guided.regex(shape), beginnings.__contains__, fits, members,
-                is_long=True)
+    return Task(
+        "SQL that runs",
+        "-- A query of the shop:\n",
+        guided.grammar("sql") & guided.regex(shape),
+        beginnings.__contains__,
+        fits,
+        members,
+        is_long=True,
+    )
 
 
 def dead_ends() -> Task:
@@ -134,8 +148,14 @@ def dead_ends() -> Task:
         if (first in ("the", "a")) == (second in ("xylophone", "qat"))
     )
     beginnings = {text[:length] for text in members for length in range(len(text) + 1)}
-    return Task("dead ends", "She was looking for ", guided.choice(members), beginnings.__contains__,
-                members.__contains__, members)
+    return Task(
+        "dead ends",
+        "She was looking for ",
+        guided.choice(members),
+        beginnings.__contains__,
+        members.__contains__,
+        members,
+    )
 
 
 TASKS = (digits, fields, sql, dead_ends)
@@ -174,6 +194,8 @@ class Remembering:
         if not task.is_long:
             logp = guided.choice_logprobs(self, task.prompt, task.members, end=True, tolerance=1e-3)
             return normalised({text: math.exp(value) for text, value in logp.items()}), 0.0
+        # A text has at least the probability of its usual spelling, however rarely a run finds it.
+        least = guided.choice_logprobs(self, task.prompt, task.members, end=True, encodings="canonical")
         halves = []
         for half in range(2):
             found = dict.fromkeys(task.members, 0.0)
@@ -184,7 +206,9 @@ class Remembering:
                 )
                 for text, share in run.probabilities.items():
                     found[text] += share * math.exp(run.log_z)
-            halves.append(normalised(found))
+            halves.append(
+                normalised({text: max(found[text] / N_LONG_RUNS, math.exp(least[text])) for text in task.members})
+            )
         both = {text: (halves[0][text] + halves[1][text]) / 2 for text in task.members}
         return both, sum(abs(halves[0][text] - halves[1][text]) for text in both) / 2
 
@@ -197,4 +221,3 @@ def normalised(masses: dict[str, float]) -> dict[str, float]:
 def effective(probs: dict[str, float]) -> float:
     """exp of the entropy: how many texts it is about."""
     return math.exp(-math.fsum(p * math.log(p) for p in probs.values() if p > 0))
-

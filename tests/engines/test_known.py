@@ -29,8 +29,30 @@ TEXTS = [
     b'{"name": "Ann", "x',
     b'{"name": "" }',
 ]
-GRAMMAR_TEXTS = [b"", b"1", b"12", b"1 ", b"1 +", b"-(x", b"max(a, 3", b"max(a, 3)", b"1.5e", b"1.5e3 *", b"((((((((1", b"f(g(h(x"]
-SQL_TEXTS = [b"", b"SEL", b"SELECT", b"SELECT ", b"SELECT na", b"SELECT a, b FROM t", b"SELECT 'it", b"SELECT a FROM t WHERE x <"]
+GRAMMAR_TEXTS = [
+    b"",
+    b"1",
+    b"12",
+    b"1 ",
+    b"1 +",
+    b"-(x",
+    b"max(a, 3",
+    b"max(a, 3)",
+    b"1.5e",
+    b"1.5e3 *",
+    b"((((((((1",
+    b"f(g(h(x",
+]
+SQL_TEXTS = [
+    b"",
+    b"SEL",
+    b"SELECT",
+    b"SELECT ",
+    b"SELECT na",
+    b"SELECT a, b FROM t",
+    b"SELECT 'it",
+    b"SELECT a FROM t WHERE x <",
+]
 GRAMMARS = {"arithmetic": GRAMMAR_TEXTS, "sql": SQL_TEXTS}
 CONSTRAINTS = {"json": lambda: guided.json_schema(SCHEMA), "regex": lambda: guided.regex(r'\{"na.*')}
 
