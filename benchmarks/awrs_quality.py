@@ -1,10 +1,10 @@
 """How close the samplers come to the true posterior, with the built-in model, and a drawing of it.
 
-    python -m benchmarks.awrs_quality [--runs 400] [--model DIR] [--plot docs/awrs_quality.svg] [--only TASK]
+    python -m benchmarks.awrs_quality [--runs 300] [--model DIR] [--plot docs/awrs_quality.svg]
 
 Truth is exact: the probability of every member, over all its spellings.  What is measured is what a user gets who takes
-one text from one run: its distribution, averaged over all runs that found a text, against the truth, as KL(found, truth)
-in nats and as total variation, with 95 % intervals (bootstrap over runs).  "exact sampler" is what as many independent
+one text from one run: its distribution, averaged over all runs that found a text, against the truth, as
+KL(found, truth) in nats and as total variation, with 95 % intervals (bootstrap over runs).  "exact sampler" is what as many independent
 exact samples would show: the noise of the measurement itself, below which nothing can be told.
 """
 
@@ -13,8 +13,9 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -44,27 +45,27 @@ def local(lm: Any, task: Task, seed: int) -> Posterior:
     return guided.smc(lm, task.prompt, task.late, n_particles=1, max_tokens=MAX_TOKENS, seed=seed)
 
 
-# The first three are the methods that the issue of masks knows; thresholds and numbers of particles are those of
-# arXiv:2504.05410.  "SMC with masks" judges a text by the test after each token; AWRS never draws a token that fails it.
+def masks(n_particles: int) -> Run:
+    """Masks of the language; the test judges a text after each token.  Threshold as in arXiv:2504.05410."""
+    return smc(
+        lambda task: task.language, potentials=lambda task: [task.critic], n_particles=n_particles, ess_threshold=0.9
+    )
+
+
+def awrs(n_particles: int) -> Run:
+    """No token that fails the test is ever drawn; of the language what its index knows is used.  Threshold as there."""
+    return smc(lambda task: task.product, sampler="awrs", n_particles=n_particles, ess_threshold=0.5)
+
+
 METHODS: dict[str, Run] = {
     "local masking": local,
     "sample and rerank, 10": smc(lambda task: task.late, n_particles=10, ess_threshold=0),
-    "SMC with masks, 10": smc(
-        lambda task: task.language, potentials=lambda task: [task.critic], n_particles=10, ess_threshold=0.9
-    ),
-    "SMC with masks, 5": smc(
-        lambda task: task.language, potentials=lambda task: [task.critic], n_particles=5, ess_threshold=0.9
-    ),
-    "SMC with AWRS, 5": smc(lambda task: task.product, sampler="awrs", n_particles=5, ess_threshold=0.5),
-    "SMC with AWRS over masks, 5": smc(lambda task: task.product, sampler="auto", n_particles=5, ess_threshold=0.5),
+    "SMC with masks, 5": masks(5),
+    "SMC with masks, 10": masks(10),
+    "SMC with AWRS, 5": awrs(5),
+    "SMC with AWRS, 10": awrs(10),
 }
-SHOWN = {  # in the drawing
-    "local masking": "#9aa5b1",
-    "sample and rerank, 10": "#d9a441",
-    "SMC with masks, 10": "#4a7fb5",
-    "SMC with AWRS, 5": "#5aa469",
-    "SMC with AWRS over masks, 5": "#2f7d5b",
-}
+COLOURS = dict(zip(METHODS, ("#9aa5b1", "#d9a441", "#9dbfe0", "#4a7fb5", "#a3d4ad", "#3f8f58"), strict=True))
 
 
 def distances(found: Any, truth: Any) -> tuple[float, float]:
@@ -83,7 +84,7 @@ def interval(found: Any, truth: Any, rng: Any, n: int = 400) -> list[list[float]
     return np.nanpercentile(np.array(again), [2.5, 97.5], axis=0).T.tolist()
 
 
-def measure(lm: Any, make: Callable[[], Task], n_runs: int) -> list[dict[str, Any]]:
+def measure(lm: Any, make: Callable[[], Task], n_runs: int, methods: Collection[str]) -> list[dict[str, Any]]:
     """One line per method."""
     task = make()
     model, rng = Remembering(lm, task.prompt), np.random.default_rng(0)
@@ -95,11 +96,13 @@ def measure(lm: Any, make: Callable[[], Task], n_runs: int) -> list[dict[str, An
     kl, variation = distances(draws, exact)
     lines = [
         {
-            "task": task.name, "method": "exact sampler", "kl": kl, "tv": variation, "texts": effective(truth), "doubt": doubt,
+            "task": task.name, "method": "exact sampler", "kl": kl, "tv": variation,
+            "texts": effective(truth), "doubt": doubt,
             "interval": interval(draws, exact, rng), "failed": 0.0, "asked": 0.0, "seconds": 0.0,
         }
     ]  # fmt: skip
-    for name, run in METHODS.items():
+    for name in methods:
+        run = METHODS[name]
         found, n_failed, n_asked, start = np.zeros((n_runs, len(truth))), 0, 0, time.process_time()
         for seed in range(n_runs):
             result = run(model, task, seed)
@@ -140,8 +143,8 @@ def rows_of(lines: list[dict[str, Any]]) -> list[list[Any]]:
 def plot(lines: list[dict[str, Any]]) -> str:
     """Bars of KL with intervals on a square-root scale, one group a task: SVG by hand, no library."""
     tasks = list(dict.fromkeys(line["task"] for line in lines))
-    group, bar, top, floor = 210, 34, 76, 296
-    highest = max(line["interval"][0][1] for line in lines if line["method"] in SHOWN)
+    group, bar, top, floor = 244, 34, 76, 296
+    highest = max(line["interval"][0][1] for line in lines if line["method"] in COLOURS)
 
     def y(value: float) -> float:
         return floor - (floor - top) * math.sqrt(max(value, 0) / highest)
@@ -154,7 +157,7 @@ def plot(lines: list[dict[str, Any]]) -> str:
         ".grid{stroke:#dfe5ea}.whisker{stroke:#1c2733;stroke-width:1.2}.noise{stroke:#cc5a4f;stroke-dasharray:4 3}"
         "</style>",
         f'<rect width="{width}" height="352" fill="#fff"/>',
-        '<text x="14" y="22" style="font-size:14px">KL from the true posterior, nats: one text drawn from one run</text>',
+        '<text x="14" y="22" style="font-size:14px">KL from the true posterior, nats: a text of one run</text>',
     ]
     for step in (0.01, 0.1, 0.5, 1, 2, 3, 5, 7):
         if step < highest:
@@ -163,13 +166,13 @@ def plot(lines: list[dict[str, Any]]) -> str:
     for number, task in enumerate(tasks):
         left = 60 + group * number
         mine = {line["method"]: line for line in lines if line["task"] == task}
-        for place, (name, colour) in enumerate(SHOWN.items()):
+        for place, (name, colour) in enumerate(COLOURS.items()):
             line, x = mine[name], left + bar * place
             low, high = line["interval"][0]
             middle = x + (bar - 6) / 2
             parts.append(
                 f'<g><title>{name}: {line["kl"]:.3f} ({low:.3f} to {high:.3f})</title><rect x="{x}" '
-                f'y="{y(line["kl"]):.1f}" width="{bar - 6}" height="{floor - y(line["kl"]):.1f}" fill="{colour}" rx="2"/>'
+                f'y="{y(line["kl"]):.1f}" width="{bar - 6}" height="{floor - y(line["kl"]):.1f}" fill="{colour}"/>'
                 f'<line class="whisker" x1="{middle}" x2="{middle}" y1="{y(low):.1f}" y2="{y(high):.1f}"/></g>'
                 f'<text class="small" x="{middle}" y="{y(high) - 5:.1f}" text-anchor="middle">{line["kl"]:.2f}</text>'
             )
@@ -178,43 +181,55 @@ def plot(lines: list[dict[str, Any]]) -> str:
             f'<line class="noise" x1="{left - 6}" x2="{left + group - 40}" y1="{noise:.1f}" y2="{noise:.1f}"/>'
         )
         label = task.replace("<", "&lt;")
-        parts.append(f'<text x="{left + bar * len(SHOWN) / 2 - 3}" y="316" text-anchor="middle">{label}</text>')
+        parts.append(f'<text x="{left + bar * len(COLOURS) / 2 - 3}" y="316" text-anchor="middle">{label}</text>')
     x = 14.0
-    for name, colour in [*SHOWN.items(), ("exact samples, as many", "#cc5a4f")]:
+    for name, colour in [*COLOURS.items(), ("exact samples, as many", "#cc5a4f")]:
         mark = f'<rect x="{x}" y="334" width="10" height="10" rx="2" fill="{colour}"/>'
-        if name not in SHOWN:
+        if name not in COLOURS:
             mark = f'<line class="noise" x1="{x - 4}" x2="{x + 11}" y1="339" y2="339"/>'
         parts.append(f'{mark}<text class="small" x="{x + 15}" y="343">{name}</text>')
         x += 30 + 6.1 * len(name)
     return "".join([*parts, "</svg>\n"])
 
 
+def newest(path: Path) -> list[dict[str, Any]]:
+    """The last figures of every task and method in a file of results, in the order of this page."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for text in path.read_text(encoding="utf-8").splitlines():
+        found.update({(line["task"], line["method"]): line for line in json.loads(text)["lines"]})
+    names = ["exact sampler", *METHODS]
+    tasks = list(dict.fromkeys(task for task, _ in found))
+    return [found[task, name] for task in tasks for name in names if (task, name) in found]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", help="a folder; default: the built-in model")
-    parser.add_argument("--runs", type=int, default=400)
-    parser.add_argument("--only", choices=[make.__name__ for make in TASKS])
-    parser.add_argument("--plot", type=Path)
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/awrs_quality.jsonl"))
+    parser.add_argument("--runs", type=int, default=300, help="0: only show what was measured before")
+    parser.add_argument("--only", choices=[make.__name__ for make in TASKS], help="one task")
+    parser.add_argument("--method", choices=METHODS, help="one method")
+    parser.add_argument("--plot", type=Path, help="draw the newest figures of all tasks and methods")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "awrs_quality.jsonl")
     options = parser.parse_args()
-    import torch
-    import transformers
+    if options.runs:
+        import torch
+        import transformers
 
-    torch.set_num_threads(1)
-    transformers.utils.logging.disable_progress_bar()
-    lm = guided.load(options.model, dtype="float32") if options.model else guided.tiny()
-    lines = [
-        line for make in TASKS if options.only in (None, make.__name__) for line in measure(lm, make, options.runs)
-    ]
+        torch.set_num_threads(1)
+        transformers.utils.logging.disable_progress_bar()
+        lm = guided.load(options.model, dtype="float32") if options.model else guided.tiny()
+        methods = METHODS if options.method is None else [options.method]
+        tasks = [make for make in TASKS if options.only in (None, make.__name__)]
+        found = {
+            "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "command": "python -m benchmarks.awrs_quality " + " ".join(sys.argv[1:]),
+            "lines": [line for make in tasks for line in measure(lm, make, options.runs, methods)],
+        }
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        with options.out.open("a", encoding="utf-8") as results:
+            results.write(json.dumps(found) + "\n")
+    lines = newest(options.out)
     table(["task", "method", "KL from the truth", "total variation", "runs without a text"], rows_of(lines))
-    found = {
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "command": f"python -m benchmarks.awrs_quality --runs {options.runs}",
-        "lines": lines,
-    }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    with options.out.open("a", encoding="utf-8") as results:
-        results.write(json.dumps(found) + "\n")
     if options.plot:
         options.plot.write_text(plot(lines), encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""Tasks whose true posterior can be written down: a prompt, a language that a mask can hold, a test of texts, all members.
+"""Tasks whose true posterior can be written down: a prompt, a language, a test of texts, all members.
 
 Four kinds: a pattern with a condition on the whole text, JSON with a rule across fields, SQL that must run, dead ends.
 Every test answers for beginnings too, as a user would write it: as soon as a text cannot become a member, it says so.
