@@ -2,10 +2,10 @@
 
     python -m benchmarks.awrs_quality [--runs 300] [--model DIR] [--plot docs/awrs_quality.svg]
 
-Truth is exact: the probability of every member, over all its spellings.  What is measured is what a user gets who takes
-one text from one run: its distribution, averaged over all runs that found a text, against the truth, as
-KL(found, truth) in nats and as total variation, with 95 % intervals (bootstrap over runs).  "exact sampler" is what as many independent
-exact samples would show: the noise of the measurement itself, below which nothing can be told.
+Truth is exact where spellings can be listed (awrs_tasks.py).  What is measured is what a user gets who takes one text
+from one run: its distribution, averaged over all runs that found a text, against the truth, as KL(found, truth) in nats
+and as total variation, with 95 % intervals (bootstrap over runs).  "exact sampler" is what as many independent exact
+samples would show: the noise of the measurement itself, below which nothing can be told.
 """
 
 from __future__ import annotations
