@@ -155,8 +155,8 @@ def plot(lines: list[dict[str, Any]]) -> str:
         ".grid{stroke:#dfe5ea}.whisker{stroke:#1c2733;stroke-width:1.2}.noise{stroke:#cc5a4f;stroke-dasharray:4 3}"
         "</style>",
         f'<rect width="{width}" height="372" fill="#fff"/>',
-        '<text x="14" y="22" style="font-size:14px">Distance of a text drawn from one run from the true posterior</text>',
-        '<text class="small" x="14" y="42">total variation, with 95 % intervals; under the bars: runs without a text</text>',
+        '<text x="14" y="22" style="font-size:14px">How far a text of one run is from the true posterior</text>',
+        '<text class="small" x="14" y="42">total variation, 95 % intervals; under the bars: runs without a text</text>',
     ]
     for step in (0, 0.25, 0.5, 0.75, 1):
         parts.append(f'<line class="grid" x1="44" x2="{width - 8}" y1="{y(step):.1f}" y2="{y(step):.1f}"/>')
