@@ -219,14 +219,15 @@ def main() -> None:
         lm = guided.load(options.model, dtype="float32") if options.model else guided.tiny()
         methods = METHODS if options.method is None else [options.method]
         tasks = [make for make in TASKS if options.only in (None, make.__name__)]
-        found = {
-            "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "command": "python -m benchmarks.awrs_quality " + " ".join(sys.argv[1:]),
-            "lines": [line for make in tasks for line in measure(lm, make, options.runs, methods)],
-        }
         options.out.parent.mkdir(parents=True, exist_ok=True)
-        with options.out.open("a", encoding="utf-8") as results:
-            results.write(json.dumps(found) + "\n")
+        for make in tasks:
+            found = {
+                "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                "command": "python -m benchmarks.awrs_quality " + " ".join(sys.argv[1:]),
+                "lines": measure(lm, make, options.runs, methods),
+            }
+            with options.out.open("a", encoding="utf-8") as results:
+                results.write(json.dumps(found) + "\n")
     lines = newest(options.out)
     table(["task", "method", "KL from the truth", "total variation", "runs without a text"], rows_of(lines))
     if options.plot:
