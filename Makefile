@@ -18,13 +18,14 @@ RIVALS ?= .venv-rivals
 
 PIP := -m pip install --quiet --disable-pip-version-check
 TORCH_FROM := $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
-CORE := setup.py pyproject.toml $(wildcard _fast/*.pyx _fast/*.pxi)
+CORE := setup.py pyproject.toml $(wildcard _fast/*.pyx _fast/*.pxi _fast/*.h)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow conformance lint build bench rivals clean
+.PHONY: help demo test slow conformance lint build bench bench-awrs rivals clean
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s
+", $$1, $$2}'
 
 demo: $(VENV)/.library  ## create .venv, build, and write three JSON objects with the built-in model
 	$(VENV)/bin/guided demo
@@ -52,7 +53,14 @@ bench: $(VENV)/.library rivals  ## measure this library and its rivals: make ben
 	$(VENV)/bin/python -m benchmarks.run --tokenizer "$(TOKENIZER)" --rivals "$(RIVALS)"
 	$(VENV)/bin/python -m benchmarks.generation
 
-rivals: $(RIVALS)/llguidance/.ready $(RIVALS)/xgrammar/.ready $(RIVALS)/outlines-core/.ready  ## install the libraries that bench compares with
+bench-awrs: $(VENV)/.library $(RIVALS)/genlm-control/.ready  ## measure sampling under any test, beside genlm-control; draws docs/awrs_quality.svg
+	OMP_NUM_THREADS=1 PYTHONPATH=. $(RIVALS)/genlm-control/bin/python -m benchmarks.awrs step
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m benchmarks.awrs mask --rounds 1000
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m benchmarks.awrs asked --rounds 4
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m benchmarks.awrs particles --rounds 5
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m benchmarks.awrs_quality --plot docs/awrs_quality.svg
+
+rivals: $(RIVALS)/llguidance/.ready $(RIVALS)/xgrammar/.ready $(RIVALS)/outlines-core/.ready $(RIVALS)/genlm-control/.ready  ## install the libraries that bench compares with
 
 clean:  ## remove what was built, and both environments
 	rm -rf build dist *.egg-info guided/_fast*.so _fast/*.c $(VENV) $(RIVALS)
@@ -76,7 +84,9 @@ $(VENV)/.tests: $(VENV)/.torch $(CORE)
 $(RIVALS)/llguidance/.ready: WANTS = llguidance==1.9.1
 $(RIVALS)/xgrammar/.ready: WANTS = xgrammar==0.2.8
 $(RIVALS)/outlines-core/.ready: WANTS = outlines-core==0.2.14
-$(RIVALS)/xgrammar/.ready: NEEDS_TORCH = yes
+# It is measured in one process with this library, whose own requirements it then needs too.
+$(RIVALS)/genlm-control/.ready: WANTS = genlm-control==0.4.1 lark interegular pydantic referencing
+$(RIVALS)/xgrammar/.ready $(RIVALS)/genlm-control/.ready: NEEDS_TORCH = yes
 
 $(RIVALS)/%/.ready:
 	$(PYTHON) -m venv $(RIVALS)/$*

@@ -8,6 +8,7 @@ import os
 from Cython.Build import cythonize
 from setuptools import Extension, find_packages, setup
 
+SOURCES = (".pyx", ".pxi", ".h")
 DEBUG = os.environ.get("GUIDED_DEBUG") == "1"
 
 setup(
@@ -23,7 +24,7 @@ setup(
             Extension(
                 "guided._fast",
                 ["_fast/_fast.pyx"],
-                depends=sorted(f"_fast/{name}" for name in os.listdir("_fast") if name.endswith((".pyx", ".pxi"))),
+                depends=sorted(f"_fast/{name}" for name in os.listdir("_fast") if name.endswith(SOURCES)),
                 extra_compile_args=["-O0", "-g"] if DEBUG else ["-O3", "-g0", "-fno-math-errno"],
             )
         ],

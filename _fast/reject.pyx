@@ -73,22 +73,26 @@ cdef class Rejection:
 
     def answer(self, bint is_accepted) -> None:
         """Whether the token in question is accepted."""
-        cdef token_t token = self.asking
-        if token == NOTHING:
+        if self.asking == NOTHING:
             raise ValueError("nothing was asked")
-        self.asking = NOTHING
-        self.n_asked += 1
-        if is_accepted:
-            self.accepted.add(token)
-        else:
-            self.rejected.append(token)
-        if self.heard(token, is_accepted, True):
-            self.go_on()
+        self.take_answer(is_accepted)
 
     def run(self, ask) -> None:
         """Put all questions to `ask(token) -> bool`."""
         while self.asking != NOTHING:
-            self.answer(ask(self.asking))
+            self.take_answer(ask(self.asking))
+
+    cdef int take_answer(self, bint is_accepted) except -1:
+        cdef token_t token = self.asking
+        self.asking = NOTHING
+        self.n_asked += 1
+        if not is_accepted:
+            self.rejected.append(token)
+        elif self.form != RECURSIVE:                   # there it is taken out, and cannot come again
+            self.accepted.add(token)
+        if self.heard(token, is_accepted, True):
+            self.go_on()
+        return 0
 
     cdef int go_on(self) except -1:
         """Draw until a token must be asked about, or all is decided."""

@@ -6,7 +6,7 @@
     python -m benchmarks.awrs particles  time of 16 particles against one, with the same model
 
 One thread, and the processor's time of this process, so that other work on the machine does not count (set
-OMP_NUM_THREADS=1).  Every part prints a Markdown table and one JSON line.
+OMP_NUM_THREADS=1).  Every part prints a Markdown table and adds a line to benchmarks/results/awrs.jsonl.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ import asyncio
 import json
 import math
 import statistics
+import sys
 import time
 from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +31,7 @@ from guided.engines.asking import Asker
 from guided.engines.contexts import tree_of
 from guided.engines.samplers import StepSampler
 
+RESULTS = Path(__file__).parent / "results" / "awrs.jsonl"
 N_TOKENS = 128_000
 QUESTION_S = 10e-6  # the cost of a question in `mask`
 
@@ -144,7 +148,7 @@ def measure_step(rounds: int) -> None:
         )
     heads = ["case", "ours, ms", "genlm-control 0.4.1, ms", "ratio", "its autobatch off, ms", "ratio"]
     table([*heads, "our questions", "its questions"], rows)
-    print(json.dumps({"step": rows}))
+    write({"step": rows})
 
 
 def mean_asked(runs: list[tuple[float, int]]) -> str:
@@ -165,18 +169,20 @@ def measure_mask(rounds: int) -> None:
             return token in accepted
 
         chance = Stream(1)
-        few = []
+        few, counts = [], []
         for number in range(rounds):
             start = time.process_time()
-            guided.sample_token(logprobs, ask, sampler="awrs", stream=chance.stream(number))
+            drawn = guided.sample_token(logprobs, ask, sampler="awrs", stream=chance.stream(number))
             few.append(time.process_time() - start)
+            counts.append(drawn.n_asked)
         start = time.process_time()
         guided.sample_token(logprobs, ask, sampler="mask", stream=chance.stream(rounds))
         whole = time.process_time() - start
         mean = statistics.mean(few)
-        rows.append([name, mean * 1e3, whole * 1e3, f"1/{whole / mean:,.0f}"])
-    table(["case", "AWRS, ms (mean)", "mask, ms", "ratio"], rows)
-    print(json.dumps({"mask": rows}))
+        asked = f"{statistics.mean(counts):.1f} ± {statistics.stdev(counts) / math.sqrt(rounds):.1f}"
+        rows.append([name, asked, mean * 1e3, whole * 1e3, f"1/{whole / mean:,.0f}"])
+    table(["case", "questions", "AWRS, ms (mean)", "mask, ms", "ratio"], rows)
+    write({"mask": rows})
 
 
 # --- with a model ----------------------------------------------------------------------------------------------------
@@ -205,8 +211,10 @@ PERSON = {
 
 
 def constraints() -> dict[str, tuple[str, Any]]:
-    """name -> (prompt, constraint)."""
+    """name -> (prompt, constraint), made anew: their indexes know nothing."""
     return {
+        "SQL grammar": ("-- The names of all users.\n", guided.grammar("sql")),
+        "arithmetic grammar": ("x = 3\ny = ", guided.grammar("arithmetic")),
         "JSON schema": ("A person as JSON: ", guided.json_schema(PERSON)),
         "regex, date": ("The meeting was held on ", guided.regex(r"\d{4}-\d{2}-\d{2} at \d{2}:\d{2}")),
         "regex, e-mail": ("Write to me: ", guided.regex(r"[a-z]{2,10}(\.[a-z]{2,10})?@[a-z]{3,10}\.(com|org|net)")),
@@ -230,16 +238,16 @@ def measure_asked(lm: Any, n_texts: int, max_tokens: int) -> None:
     rows = []
     for name, (prompt, constraint) in constraints().items():
         is_test = hasattr(constraint, "tests")
-        box = constraint if is_test else as_black_box(constraint)
-        kinds = {"black box": Asker(box, lm.vocab)}
         asked: dict[str, list[int]] = {"black box": [], "known": []}
         masses: list[float] = []
+        judge = Asker(constraint, lm.vocab)  # knows every mask
         for number in range(n_texts):
-            if not is_test:  # a fresh index each time: what is known is what a cold start knows
-                kinds["known"] = Asker(guided.json_schema(PERSON) if name == "JSON schema" else constraint, lm.vocab)
-            walk(lm, prompt, kinds, StepSampler("awrs"), number, max_tokens, asked, masses)
-        black = np.array(asked["black box"])
-        divergence = -np.array(masses)
+            fresh = constraints()[name][1]
+            kinds = {"black box": Asker(fresh if is_test else as_black_box(fresh), lm.vocab)}
+            if not is_test:
+                kinds["known"] = Asker(fresh, lm.vocab)
+            walk(lm, prompt, kinds, judge, number, max_tokens, asked, masses)
+        black, divergence = np.array(asked["black box"]), -np.array(masses)
         bins = [black[(divergence >= low) & (divergence < high)] for low, high in ((0, 0.1), (0.1, 1), (1, 3), (3, 99))]
         rows.append(
             [
@@ -248,53 +256,66 @@ def measure_asked(lm: Any, n_texts: int, max_tokens: int) -> None:
                 float(black.mean()),
                 float(np.percentile(black, 99)),
                 float(np.mean(asked["known"])) if asked["known"] else "-",
-                float(divergence.mean()),
+                float(np.nanmean(divergence)),
                 ", ".join(f"{one.mean():.1f}" if len(one) else "-" for one in bins),
             ]
         )
-    heads = ["constraint", "tokens", "questions", "99th percentile", "with what is known", "-log allowed mass"]
-    table([*heads, "questions where it is < 0.1, < 1, < 3, more"], rows)
-    print(json.dumps({"asked": rows, "vocabulary": lm.vocab.size}))
+        print(rows[-1], flush=True)
+    heads = ["constraint", "tokens", "black box: mean", "99th percentile", "with what is known", "divergence"]
+    table([*heads, "black box where it is < 0.1, < 1, < 3, more"], rows)
+    write({"asked": rows, "vocabulary": lm.vocab.size})
 
 
 def walk(
     lm: Any,
     prompt: str,
     kinds: dict[str, Asker],
-    plan: StepSampler,
+    judge: Asker,
     seed: int,
     max_tokens: int,
     asked: dict[str, list[int]],
     masses: list[float],
 ) -> None:
-    """One text, token by token, asked about in every way; what the first way drew is written."""
+    """One text, token by token, asked about in every way; what the first way drew is written.
+
+    masses : log of the allowed mass; of a test, for which every token must be asked, at every fourth token, else NaN.
+    """
     tree, node, raw = tree_of(lm, lm.encode(prompt)), 0, b""
-    chance = Stream(seed)
-    states = {kind: asker.start for kind, asker in kinds.items()}
+    chance, plan = Stream(seed), StepSampler("awrs")
+    states, true_state = {kind: asker.start for kind, asker in kinds.items()}, judge.start
     for number in range(max_tokens):
         row = tree.row(node)
         drawn = {}
         for kind, asker in kinds.items():
             step, _ = plan.begin(asker.urn(row, states[kind], "awrs"), chance.stream(number))
-            known: dict[int, bool] = {}
             while step.asking >= 0:
-                known[step.asking] = asker.ask([(states[kind], raw, step.asking)])[0]
-                step.answer(known[step.asking])
+                step.answer(asker.ask([(states[kind], raw, step.asking)])[0])
             asked[kind].append(step.n_asked)
             drawn[kind] = step.token
-        if "known" in kinds:
-            masses.append(kinds["known"].urn(row, states["known"], "auto").log_mass)
+        if not judge.tests:
+            masses.append(judge.urn(row, true_state, "auto").log_mass)
         else:
-            masses.append(kinds["black box"].full_urn(row, 0, raw).log_mass if number % 8 == 0 else math.nan)
-            if math.isnan(masses[-1]):
-                masses[-1] = masses[-2]
+            masses.append(judge.full_urn(row, true_state, raw).log_mass if number % 4 == 0 else math.nan)
         token = drawn["black box"]
         if token < 0 or token in lm.vocab.eos_ids:
             return
         raw += lm.vocab.tokens[token]
         states = {kind: asker.after(states[kind], token) for kind, asker in kinds.items()}
+        true_state = judge.after(true_state, token)
         (node,) = tree.extend([node], [token])
         tree.keep([node])
+
+
+def write(found: dict[str, Any]) -> None:
+    """Add a line to the results."""
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    line = {
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "command": "python -m benchmarks.awrs " + " ".join(sys.argv[1:]),
+        **found,
+    }
+    with RESULTS.open("a", encoding="utf-8") as results:
+        results.write(json.dumps(line) + "\n")
 
 
 def measure_particles(lm: Any, rounds: int) -> None:
@@ -315,7 +336,7 @@ def measure_particles(lm: Any, rounds: int) -> None:
         ["particles", "seconds", "distinct texts", "ratio"],
         [[1, one, rows_asked[1], 1.0], [16, many, rows_asked[16], many / one]],
     )
-    print(json.dumps({"particles": {"1": one, "16": many}}))
+    write({"particles": {"1": one, "16": many}})
 
 
 def main() -> None:

@@ -1,9 +1,11 @@
-"""How close the samplers come to the true posterior, with the built-in model: local masking, sample and rerank, SMC.
+"""How close the samplers come to the true posterior, with the built-in model, and a drawing of it.
 
-    python -m benchmarks.awrs_quality [--model DIR] [--runs 20] [--plot docs/awrs_quality.svg]
+    python -m benchmarks.awrs_quality [--runs 300] [--model DIR] [--plot docs/awrs_quality.svg]
 
-Truth is exact: the probability of every member, over all its spellings.  The measure is what a user feels: the
-distribution over texts of one text drawn from a run, averaged over many runs, against the truth.
+Truth is exact where spellings can be listed (awrs_tasks.py).  What is measured is what a user gets who takes one text
+from one run: its distribution, averaged over all runs that found a text, against the truth, as KL(found, truth) in nats
+and as total variation, with 95 % intervals (bootstrap over runs).  "exact sampler" is what as many independent exact
+samples would show: the noise of the measurement itself, below which nothing can be told.
 """
 
 from __future__ import annotations
@@ -11,145 +13,225 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import sys
+import time
+from collections.abc import Callable, Collection
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import guided
-from benchmarks.awrs import as_black_box, table
+from benchmarks.awrs import table
+from benchmarks.awrs_tasks import MAX_TOKENS, TASKS, Remembering, Task, effective
 from guided.engines.posterior import Posterior
 
-MAX_TOKENS = 24
-Task = tuple[str, Any, list[str]]  # prompt, constraint, all members
+Run = Callable[[Any, Task, int], Posterior]
 
 
-def digits_task() -> Task:
-    """A pattern with a condition on the whole text that no mask of it sees: the digits of a time add up to 10."""
+def smc(constraint: Callable[[Task], Any], **options: Any) -> Run:
+    """A run of guided.smc with these options."""
 
-    def is_ten(text: str) -> bool:
-        return sum(int(letter) for letter in text if letter.isdigit()) == 10
+    def run(lm: Any, task: Task, seed: int) -> Posterior:
+        given = {name: value(task) if callable(value) else value for name, value in options.items()}
+        return guided.smc(lm, task.prompt, constraint(task), max_tokens=MAX_TOKENS, seed=seed, **given)
 
-    texts = [f"{hour:02}:{minute:02}" for hour in range(30) for minute in range(60)]
-    times = guided.regex(r"[012]\d:[0-5]\d") & guided.predicate(complete=is_ten)
-    return "The train leaves at ", times, [text for text in texts if is_ten(text)]
-
-
-def fields_task() -> Task:
-    """JSON with a rule across fields: the second number exceeds the first."""
-
-    def is_ordered(text: str) -> bool:
-        found = json.loads(text)
-        return bool(found["low"] < found["high"])
-
-    texts = [f'{{"low": {low}, "high": {high}}}' for low in range(10) for high in range(10)]
-    form = guided.regex(r'\{"low": \d, "high": \d\}') & guided.predicate(complete=is_ordered)
-    return "A range as JSON: ", form, [text for text in texts if is_ordered(text)]
+    return run
 
 
-def dead_end_task() -> Task:
-    """A mask that looks one word ahead walks into a corner: after the usual first words no usual second one fits."""
-    pairs = [f"{first} {second}" for first in ("the", "a", "an", "my", "his") for second in ("xylophone", "dog", "qat")]
-    texts = [text for text in pairs if not text.startswith(("the ", "a ")) or text.endswith("xylophone")]
-    return "She was looking for ", guided.choice(texts), texts
+def local(lm: Any, task: Task, seed: int) -> Posterior:
+    """Masking a token at a time, as everybody does: a text that does not pass in the end is thrown away."""
+    return guided.smc(lm, task.prompt, task.late, n_particles=1, max_tokens=MAX_TOKENS, seed=seed)
 
 
-TASKS = {"digits sum to 10": digits_task, "JSON, low < high": fields_task, "dead ends": dead_end_task}
-METHODS: dict[str, dict[str, Any]] = {
-    "local masking": {"n_particles": 1, "sampler": "auto"},
-    "sample and rerank, 10": {"n_particles": 10, "sampler": "auto", "ess_threshold": 0},
-    "SMC with masks, 10": {"n_particles": 10, "sampler": "auto", "ess_threshold": 0.9},
-    "SMC with AWRS, 5": {"n_particles": 5, "sampler": "awrs", "ess_threshold": 0.5},
-}
-
-
-def probabilities(runs: list[Posterior]) -> dict[str, float]:
-    """Distribution of one text drawn from each run that found one."""
-    found: dict[str, float] = {}
-    for run in runs:
-        if run.log_z > -math.inf:
-            for text, prob in run.probabilities.items():
-                found[text] = found.get(text, 0.0) + prob
-    total = math.fsum(found.values())
-    return {text: value / total for text, value in found.items()} if total else {}
-
-
-def blind(constraint: Any) -> Any:
-    """The same texts, by tests alone."""
-    if not hasattr(constraint, "tests"):
-        return as_black_box(constraint)
-    box = as_black_box(constraint.language)
-    for test in constraint.tests:
-        box = box & guided.predicate(complete=test.complete)
-    return box
-
-
-def distance(left: dict[str, float], right: dict[str, float]) -> float:
-    """Total variation."""
-    return sum(abs(left.get(text, 0.0) - right.get(text, 0.0)) for text in left.keys() | right.keys()) / 2
-
-
-def divergence(truth: dict[str, float], found: dict[str, float]) -> float:
-    """KL(truth, found), with a thousandth of the truth mixed in: a text never drawn counts, but not infinitely."""
-    return sum(p * math.log(p / (0.999 * found.get(text, 0.0) + 0.001 * p)) for text, p in truth.items() if p > 0)
-
-
-def measure(lm: Any, n_runs: int) -> list[list[Any]]:
-    rows = []
-    for task, make in TASKS.items():
-        prompt, constraint, texts = make()
-        logp = guided.choice_logprobs(lm, prompt, texts, end=True, tolerance=1e-3)
-        total = math.fsum(math.exp(value) for value in logp.values())
-        truth = {text: math.exp(value) / total for text, value in logp.items()}
-        for name, given in METHODS.items():
-            # AWRS is given the language as a test alone; the others its masks.
-            used = blind(constraint) if given["sampler"] == "awrs" else constraint
-            runs = [guided.smc(lm, prompt, used, max_tokens=MAX_TOKENS, seed=seed, **given) for seed in range(n_runs)]
-            found = probabilities(runs)
-            failed = sum(run.log_z == -math.inf for run in runs) / n_runs
-            asked = sum(run.n_asked for run in runs) / n_runs
-            rows.append([task, name, distance(truth, found), divergence(truth, found), failed, asked])
-    return rows
-
-
-def plot(rows: list[list[Any]]) -> str:
-    """Bars of the total variation, one group a task: SVG by hand, no library."""
-    tasks = list(dict.fromkeys(row[0] for row in rows))
-    colours = dict(zip(METHODS, ("#9fb0c0", "#d9a441", "#4a7fb5", "#5aa469"), strict=True))
-    width, parts = 60 + 200 * len(tasks), []
-    for number, task in enumerate(tasks):
-        x = 60 + 200 * number
-        parts.append(f'<text x="{x}" y="262">{task.replace("<", "&lt;")}</text>')
-        for place, name in enumerate(METHODS):
-            value = next(row[2] for row in rows if row[:2] == [task, name])
-            height = 200 * value
-            parts.append(
-                f'<rect x="{x + 40 * place}" y="{240 - height:.1f}" width="34" height="{height:.1f}" '
-                f'fill="{colours[name]}"><title>{name}: {value:.2f}</title></rect>'
-                f'<text class="small" x="{x + 40 * place + 4}" y="{234 - height:.1f}">{value:.2f}</text>'
-            )
-    for place, (name, colour) in enumerate(colours.items()):
-        x = 60 + 160 * place
-        parts.append(f'<rect x="{x}" y="280" width="10" height="10" fill="{colour}"/>')
-        parts.append(f'<text class="small" x="{x + 16}" y="289">{name}</text>')
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{max(width, 720)}" height="304">'
-        "<style>text { font: 13px sans-serif; } .small { font-size: 11px; }</style>"
-        '<text x="8" y="24">total variation from the true posterior, of a text drawn from one run</text>'
-        '<line x1="50" y1="240" x2="100%" y2="240" stroke="#9fb0c0"/>' + "".join(parts) + "</svg>\n"
+def masks(n_particles: int) -> Run:
+    """Masks of the language; the test judges a text after each token.  Threshold as in arXiv:2504.05410."""
+    return smc(
+        lambda task: task.language, potentials=lambda task: [task.critic], n_particles=n_particles, ess_threshold=0.9
     )
+
+
+def awrs(n_particles: int) -> Run:
+    """No token that fails the test is ever drawn; of the language what its index knows is used.  Threshold as there."""
+    return smc(lambda task: task.product, sampler="awrs", n_particles=n_particles, ess_threshold=0.5)
+
+
+METHODS: dict[str, Run] = {
+    "local masking": local,
+    "sample and rerank, 10": smc(lambda task: task.late, n_particles=10, ess_threshold=0),
+    "SMC with masks, 5": masks(5),
+    "SMC with masks, 10": masks(10),
+    "SMC with AWRS, 5": awrs(5),
+}
+COLOURS = dict(zip(METHODS, ("#9aa5b1", "#d9a441", "#9dbfe0", "#4a7fb5", "#3f8f58"), strict=True))
+
+
+def distances(found: Any, truth: Any) -> tuple[float, float]:
+    """(KL(found, truth), total variation) of the mean of the rows that are not 0, against the truth."""
+    total = found.sum()
+    if total == 0:
+        return math.nan, math.nan
+    law = found.sum(0) / total
+    there = law > 0
+    return float((law[there] * np.log(law[there] / truth[there])).sum()), float(np.abs(law - truth).sum() / 2)
+
+
+def interval(found: Any, truth: Any, rng: Any, n: int = 400) -> list[list[float]]:
+    """95 % intervals of both: runs drawn anew from the runs."""
+    again = [distances(found[rng.integers(0, len(found), len(found))], truth) for _ in range(n)]
+    return np.nanpercentile(np.array(again), [2.5, 97.5], axis=0).T.tolist()
+
+
+def measure(lm: Any, make: Callable[[], Task], n_runs: int, methods: Collection[str]) -> list[dict[str, Any]]:
+    """One line per method."""
+    task = make()
+    model, rng = Remembering(lm, task.prompt), np.random.default_rng(0)
+    truth, doubt = model.truth(task)
+    print(task.name, f"{len(truth)} texts, in effect {effective(truth):.1f}; doubt {doubt:.4f}", flush=True)
+    place, exact = {text: number for number, text in enumerate(truth)}, np.array(list(truth.values()))
+    draws = np.zeros((n_runs, len(truth)))
+    draws[np.arange(n_runs), rng.choice(len(truth), n_runs, p=exact)] = 1
+    kl, variation = distances(draws, exact)
+    lines = [
+        {
+            "task": task.name, "method": "exact sampler", "kl": kl, "tv": variation,
+            "texts": effective(truth), "doubt": doubt,
+            "interval": interval(draws, exact, rng), "failed": 0.0, "asked": 0.0, "seconds": 0.0,
+        }
+    ]  # fmt: skip
+    for name in methods:
+        run = METHODS[name]
+        found, n_failed, n_asked, start = np.zeros((n_runs, len(truth))), 0, 0, time.process_time()
+        for seed in range(n_runs):
+            result = run(model, task, seed)
+            n_asked += result.n_asked
+            if result.log_z == -math.inf:
+                n_failed += 1
+                continue
+            for text, share in result.probabilities.items():
+                found[seed, place[text]] += share
+        kl, variation = distances(found, exact)
+        lines.append(
+            {
+                "task": task.name, "method": name, "kl": kl, "tv": variation, "texts": effective(truth),
+                "interval": interval(found, exact, rng), "failed": n_failed / n_runs, "asked": n_asked / n_runs,
+                "seconds": (time.process_time() - start) / n_runs,
+            }
+        )  # fmt: skip
+        print(task.name, name, f"{kl:.3f}", flush=True)
+    return lines
+
+
+def rows_of(lines: list[dict[str, Any]]) -> list[list[Any]]:
+    """The table: figures with their intervals."""
+    return [
+        [
+            line["task"],
+            line["method"],
+            *(
+                f"{line[key]:.3f} ({low:.3f} to {high:.3f})"
+                for key, (low, high) in zip(("kl", "tv"), line["interval"], strict=True)
+            ),
+            f"{line['failed']:.0%}",
+        ]
+        for line in lines
+    ]
+
+
+def plot(lines: list[dict[str, Any]]) -> str:
+    """Bars of the total variation with intervals, and under them the share of runs without a text: SVG by hand."""
+    tasks = list(dict.fromkeys(line["task"] for line in lines))
+    group, bar, top, floor = 222, 36, 76, 296
+
+    def y(value: float) -> float:
+        return floor - (floor - top) * value
+
+    width = 64 + group * len(tasks)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} 372" width="{width}" height="372" role="img" '
+        'aria-label="Total variation from the true posterior by task and method">',
+        "<style>text{font:12px system-ui,sans-serif;fill:#1c2733}.small{font-size:11px;fill:#5b6b7a}"
+        ".grid{stroke:#dfe5ea}.whisker{stroke:#1c2733;stroke-width:1.2}.noise{stroke:#cc5a4f;stroke-dasharray:4 3}"
+        "</style>",
+        f'<rect width="{width}" height="372" fill="#fff"/>',
+        '<text x="14" y="22" style="font-size:14px">How far a text of one run is from the true posterior</text>',
+        '<text class="small" x="14" y="42">total variation, 95 % intervals; under the bars: runs without a text</text>',
+    ]
+    for step in (0, 0.25, 0.5, 0.75, 1):
+        parts.append(f'<line class="grid" x1="44" x2="{width - 8}" y1="{y(step):.1f}" y2="{y(step):.1f}"/>')
+        parts.append(f'<text class="small" x="38" y="{y(step) + 4:.1f}" text-anchor="end">{step:g}</text>')
+    for number, task in enumerate(tasks):
+        left = 60 + group * number
+        mine = {line["method"]: line for line in lines if line["task"] == task}
+        for place, (name, colour) in enumerate(COLOURS.items()):
+            line, x = mine[name], left + bar * place
+            low, high = line["interval"][1]
+            middle = x + (bar - 6) / 2
+            parts.append(
+                f'<g><title>{name}: {line["tv"]:.3f} ({low:.3f} to {high:.3f})</title><rect x="{x}" '
+                f'y="{y(line["tv"]):.1f}" width="{bar - 6}" height="{floor - y(line["tv"]):.1f}" fill="{colour}"/>'
+                f'<line class="whisker" x1="{middle}" x2="{middle}" y1="{y(low):.1f}" y2="{y(high):.1f}"/></g>'
+                f'<text class="small" x="{middle}" y="{y(high) - 5:.1f}" text-anchor="middle">{line["tv"]:.2f}</text>'
+                f'<text class="small" x="{middle}" y="{floor + 15}" text-anchor="middle">{line["failed"]:.0%}</text>'
+            )
+        noise = y(mine["exact sampler"]["tv"])
+        parts.append(
+            f'<line class="noise" x1="{left - 6}" x2="{left + group - 40}" y1="{noise:.1f}" y2="{noise:.1f}"/>'
+        )
+        label = task.replace("<", "&lt;")
+        parts.append(f'<text x="{left + bar * len(COLOURS) / 2 - 3}" y="334" text-anchor="middle">{label}</text>')
+    x = 14.0
+    for name, colour in [*COLOURS.items(), ("exact samples, as many", "#cc5a4f")]:
+        mark = f'<rect x="{x}" y="354" width="10" height="10" rx="2" fill="{colour}"/>'
+        if name not in COLOURS:
+            mark = f'<line class="noise" x1="{x - 4}" x2="{x + 11}" y1="359" y2="359"/>'
+        parts.append(f'{mark}<text class="small" x="{x + 15}" y="363">{name}</text>')
+        x += 30 + 6.1 * len(name)
+    return "".join([*parts, "</svg>\n"])
+
+
+def newest(path: Path) -> list[dict[str, Any]]:
+    """The last figures of every task and method in a file of results, in the order of this page."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for text in path.read_text(encoding="utf-8").splitlines():
+        found.update({(line["task"], line["method"]): line for line in json.loads(text)["lines"]})
+    names = ["exact sampler", *METHODS]
+    tasks = list(dict.fromkeys(task for task, _ in found))
+    return [found[task, name] for task in tasks for name in names if (task, name) in found]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", help="a folder; default: the built-in model")
-    parser.add_argument("--runs", type=int, default=60)
-    parser.add_argument("--plot", type=Path)
+    parser.add_argument("--runs", type=int, default=300, help="0: only show what was measured before")
+    parser.add_argument("--only", choices=[make.__name__ for make in TASKS], help="one task")
+    parser.add_argument("--method", choices=METHODS, help="one method")
+    parser.add_argument("--plot", type=Path, help="draw the newest figures of all tasks and methods")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "awrs_quality.jsonl")
     options = parser.parse_args()
-    lm = guided.load(options.model, dtype="float32") if options.model else guided.tiny()
-    rows = measure(lm, options.runs)
-    table(["task", "method", "total variation", "KL", "runs without a text", "questions a run"], rows)
-    print(json.dumps({"quality": rows}))
+    if options.runs:
+        import torch
+        import transformers
+
+        torch.set_num_threads(1)
+        transformers.utils.logging.disable_progress_bar()
+        lm = guided.load(options.model, dtype="float32") if options.model else guided.tiny()
+        methods = METHODS if options.method is None else [options.method]
+        tasks = [make for make in TASKS if options.only in (None, make.__name__)]
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        for make in tasks:
+            found = {
+                "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                "command": "python -m benchmarks.awrs_quality " + " ".join(sys.argv[1:]),
+                "lines": measure(lm, make, options.runs, methods),
+            }
+            with options.out.open("a", encoding="utf-8") as results:
+                results.write(json.dumps(found) + "\n")
+    lines = newest(options.out)
+    table(["task", "method", "KL from the truth", "total variation", "runs without a text"], rows_of(lines))
     if options.plot:
-        options.plot.write_text(plot(rows), encoding="utf-8")
+        options.plot.write_text(plot(lines), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -64,10 +64,8 @@ class Asker:
                 known = allowed
             else:
                 known, undecided = np.empty(self.n_words, np.uint32), np.empty(self.n_words, np.uint32)
-                if known_tokens(self.index, state, known, undecided):
-                    np.bitwise_or(known, undecided, out=allowed)
-                else:
-                    allowed, known = self.any_words, None
+                known_tokens(self.index, state, known, undecided)
+                np.bitwise_or(known, undecided, out=allowed)
         elif not self.has_prefix_test:
             known = self.any_words
         if self.has_prefix_test:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from guided._fast import Rejection, Stream, Urn
 # without replacement never needs fewer than 2.  The first wins when p > 2/3.
 WITH_REPLACEMENT_ABOVE = 2 / 3
 HEAD = 64  # tokens that are fetched from a GPU first
+
+_ANY_STREAM = Stream(0)
 
 FORMS = ("auto", "awrs", "mask", "recursive", "two-loop", "geometric", "plain")
 
@@ -61,7 +64,7 @@ class StepSampler:
     def __post_init__(self) -> None:
         if self.form not in FORMS:
             raise ValueError(f"sampler must be one of {', '.join(FORMS)}, not {self.form!r}")
-        self.begin(Urn(np.zeros(1)), Stream(0))  # its errors name what is out of range
+        self.begin(Urn(np.zeros(1)), _ANY_STREAM)  # its errors name what is out of range
 
     def _estimator(self, largest: float) -> str:
         if self.form in ("recursive", "two-loop", "geometric"):
@@ -79,6 +82,9 @@ class StepSampler:
         estimator = self._estimator(urn.largest)
         name = "known" if estimator == "recursive" and urn.log_known > -np.inf else estimator
         return Rejection(urn, stream, estimator, self.depth, self.max_rejects, self.max_accepts), name
+
+
+step_sampler = lru_cache(maxsize=64)(StepSampler)  # loops ask for the same one at every token
 
 
 def as_row(row: Any) -> Any:
@@ -142,7 +148,7 @@ def sample_token(
     known   : uint32 words: tokens known to be accepted.
     Raises ModelError for logits that are no distribution.
     """
-    plan = StepSampler(sampler, depth, max_rejects, max_accepts)
+    plan = step_sampler(sampler, depth, max_rejects, max_accepts)
     stream = Stream() if stream is None else stream
     if plan.form == "mask":
         row = as_row(logits)

@@ -1,7 +1,6 @@
-"""The page of a trace: particles over steps as one drawing, and a table of what was turned away.  HTML, SVG, no script.
+"""The page of a trace: figures of the run, the drawing (trace_drawing.py), the texts, what was turned away.
 
-Rows are places, columns are steps.  A line leads from a particle to its copies; its box says the token; the bar in the
-box is its share of the weight.  Red boxes died, green boxes ended.
+HTML and SVG in one file, without script; light or dark as the reader's system is.
 """
 
 from __future__ import annotations
@@ -10,96 +9,95 @@ import html
 import math
 from typing import TYPE_CHECKING
 
-from guided.engines.resampling import log_sum
+from guided.engines.resampling import effective_size, log_sum
+from guided.engines.trace_drawing import drawing, number, spelled
 
 if TYPE_CHECKING:
-    from guided.engines.trace import Move, Step, Trace
+    from guided.engines.trace import Trace
 
-WIDTH, HEIGHT, GAP, TOP = 96, 26, 34, 46  # of a box, between columns, above the first row, in pixels
+MOST_TURNED_AWAY = 30  # tokens shown for a step
 STYLE = """
-body { font: 14px/1.5 system-ui, sans-serif; margin: 2rem; color: #1c2733; background: #fff; }
-h1 { font-size: 1.3rem; margin-bottom: .2rem; } h2 { font-size: 1.05rem; margin-top: 2rem; }
-.drawing { overflow-x: auto; border: 1px solid #d5dce3; border-radius: 6px; padding: .5rem; }
-svg text { font: 12px ui-monospace, monospace; fill: #1c2733; }
-svg .note { font-size: 11px; fill: #5b6b7a; } svg .box { fill: #f2f5f8; stroke: #b9c4cf; }
-svg .ended { fill: #e3f4e6; stroke: #5aa469; } svg .died { fill: #fbe6e4; stroke: #cc5a4f; }
-svg .share { fill: #4a7fb5; } svg .line { fill: none; stroke: #9fb0c0; }
-svg .chosen { fill: none; stroke: #4a7fb5; stroke-width: 2; }
-table { border-collapse: collapse; }
-td, th { text-align: left; padding: .2rem .8rem; border-bottom: 1px solid #e3e8ed; vertical-align: top; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; }
-code { background: #f2f5f8; padding: 0 .25rem; border-radius: 3px; white-space: pre-wrap; }
-.legend { color: #5b6b7a; }
+:root { color-scheme: light dark; --ink: #1c2733; --soft: #5b6b7a; --line: #d8dfe6; --page: #fff; --card: #f6f8fa;
+  --going: #eef3f8; --going-edge: #b3c2d1; --ended: #e2f4e6; --ended-edge: #57a468; --died: #fbe7e4;
+  --died-edge: #cc5a4f; --share: #3f7ab8; --kept: #3f7ab8; --lost: #c3ccd5; --size: #c9dcf0; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e4eaf0; --soft: #93a3b3; --line: #313c47; --page: #12171d;
+  --card: #1a2129; --going: #202a35; --going-edge: #46586a; --ended: #17341f; --ended-edge: #4f9a60; --died: #3c1d1b;
+  --died-edge: #c0594f; --share: #6aa7e6; --kept: #6aa7e6; --lost: #3b4753; --size: #27435f; } }
+* { box-sizing: border-box; }
+body { font: 14px/1.5 system-ui, sans-serif; margin: 0 auto; padding: 1.6rem 2rem 3rem; color: var(--ink);
+  background: var(--page); }
+h1 { font-size: 1.15rem; margin: 0 0 1rem; overflow-wrap: anywhere; font-weight: 600; }
+h2 { font-size: 1rem; margin: 2rem 0 .6rem; font-weight: 600; }
+.tiles { display: flex; flex-wrap: wrap; gap: .6rem; margin-bottom: 1rem; }
+.tile { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .45rem .9rem; }
+.tile b { display: block; font-size: 1.15rem; font-weight: 600; font-variant-numeric: tabular-nums; }
+.tile span, .legend { color: var(--soft); font-size: 12.5px; } .legend { max-width: 62rem; }
+.warning { border-left: 4px solid var(--died-edge); background: var(--died); padding: .5rem .9rem; border-radius: 4px; }
+.drawing { overflow-x: auto; border: 1px solid var(--line); border-radius: 8px; background: var(--card); }
+svg { display: block; }
+svg text { font: 12px ui-monospace, "DejaVu Sans Mono", monospace; fill: var(--ink); }
+svg .note, svg .faint { font: 11px system-ui, sans-serif; fill: var(--soft); }
+svg .number, svg .mark { font: 11px system-ui, sans-serif; text-anchor: middle; }
+svg .mark { fill: var(--kept); font-size: 15px; } svg .number.faint { fill: var(--soft); }
+svg .percent { text-anchor: end; font: 11px system-ui, sans-serif; fill: var(--soft); }
+svg .count { font: 9px system-ui, sans-serif; text-anchor: end; fill: var(--died-edge); }
+svg .slot { fill: var(--going); } svg .size { fill: var(--size); }
+svg .going .box { fill: var(--going); stroke: var(--going-edge); }
+svg .ended .box { fill: var(--ended); stroke: var(--ended-edge); }
+svg .died .box { fill: var(--died); stroke: var(--died-edge); }
+svg .share { fill: var(--share); } svg .pale { opacity: .5; }
+svg .waiting { stroke: var(--ended-edge); stroke-width: 1.5; stroke-dasharray: 2 3; }
+svg path { fill: none; } svg .kept { stroke: var(--kept); stroke-width: 1.6; } svg .lost { stroke: var(--lost); }
+table { border-collapse: collapse; width: 100%; max-width: 72rem; }
+td, th { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+th { color: var(--soft); font-weight: 500; font-size: 12.5px; }
+td.figure { white-space: nowrap; font-variant-numeric: tabular-nums; width: 1%; }
+.meter { display: inline-block; width: 90px; height: 7px; background: var(--going); border-radius: 4px;
+  margin-right: .6rem; overflow: hidden; vertical-align: middle; }
+.meter i { display: block; height: 100%; background: var(--share); }
+code { font: 12.5px ui-monospace, "DejaVu Sans Mono", monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
+.token { background: var(--died); border-radius: 4px; padding: 0 .3rem; margin: 0 .15rem .15rem 0;
+  display: inline-block; }
+.token small { color: var(--soft); margin-left: .25rem; }
 """
 
 
 def page(trace: Trace) -> str:
     """The whole page."""
-    n_asked = trace.n_asked
-    asked = f"{sum(n_asked):,} questions, {sum(n_asked) / len(n_asked):.2f} per token" if n_asked else "no questions"
+    title = html.escape(trace.title if len(trace.title) <= 200 else trace.title[:199] + "…")
+    dead = trace.log_z == -math.inf
+    warning = '<p class="warning">No text that fits was found: every particle died. log Z is −∞.</p>' if dead else ""
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(trace.title)}</title>'
-        f"<style>{STYLE}</style></head><body><h1>{html.escape(trace.title)}</h1>"
-        f'<p class="legend">log Z = {number(trace.log_z)}; {len(trace.steps)} steps; {asked}. '
-        "A box is one particle after one token; the bar is its share of the weight; green ended, red died. "
-        "Lines lead from a particle to its copies. Point at a box to see its weight and what was turned away.</p>"
-        f'<div class="drawing">{drawing(trace)}</div>{results(trace)}{rejections(trace)}</body></html>\n'
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>{STYLE}</style></head><body><h1>{title}</h1>{tiles(trace)}{warning}"
+        f'<div class="drawing">{drawing(trace)}</div>'
+        '<p class="legend">A column is a step, a box one particle after one token; the bar under a box is its share of '
+        "the weight, the red figure in it how many tokens were turned away first. Green ended, red died, dashed waits. "
+        "↻ marks resampling: lines lead from a particle to its copies. What no final text descends from is pale. Point "
+        f"at a box for its weight, and for what was turned away.</p>{results(trace)}{rejections(trace)}</body></html>\n"
     )
 
 
-def drawing(trace: Trace) -> str:
-    """Particles over steps."""
-    n_places = max([len(step.moves) for step in trace.steps], default=0)
-    width, height = len(trace.steps) * (WIDTH + GAP) + 20, TOP + n_places * (HEIGHT + 8) + 24
-    parts = [f'<svg width="{width}" height="{height}" role="img" aria-label="particles over steps">']
-    for column, step in enumerate(trace.steps):
-        x = 10 + column * (WIDTH + GAP)
-        parts.append(f'<text class="note" x="{x}" y="16">step {column + 1}: {step.n_rows} rows</text>')
-        mark = "; resampled" if step.ancestors is not None else ""
-        parts.append(f'<text class="note" x="{x}" y="32">size {step.ess:.1f}{mark}</text>')
-        total = log_sum([move.logw for move in step.moves])
-        parts.extend(box(x, place, move, total) for place, move in enumerate(step.moves))
-        if column + 1 < len(trace.steps):
-            parts.extend(lines(x + WIDTH, step, trace.steps[column + 1]))
-    return "".join([*parts, "</svg>"])
-
-
-def middle(place: int) -> int:
-    return TOP + place * (HEIGHT + 8) + HEIGHT // 2
-
-
-def box(x: int, place: int, move: Move, total: float) -> str:
-    """One particle after one token."""
-    if move.token is None and not move.form and move.logw > -math.inf:
-        return ""  # had ended before
-    y = middle(place) - HEIGHT // 2
-    kind = "died" if move.logw == -math.inf else "ended" if move.is_end else "box"
-    share = 0.0 if move.logw == -math.inf else math.exp(move.logw - total)
-    label = "×" if move.token is None else spelled(move.token) or "end"
-    hint = [f"log weight {number(move.logw)}, share {share:.1%}"]
-    if move.form:
-        hint.append(f"{move.form}, {move.n_asked} questions")
-    if move.rejected:
-        hint.append("turned away: " + " ".join(spelled(token) or "end" for token in move.rejected[:20]))
+def tiles(trace: Trace) -> str:
+    """The run in figures."""
+    asked, alive = trace.n_asked, sum(logw > -math.inf for logw in trace.logw)
+    forms = sorted({move.form for step in trace.steps for move in step.moves if move.form})
+    probability = "0" if trace.log_z == -math.inf else f"{math.exp(trace.log_z):.3g}"
+    shown = [
+        (number(trace.log_z), f"log Z: the constraint has probability {probability}"),
+        (f"{alive} of {len(trace.logw)}", "particles found a text"),
+        (f"{effective_size(trace.logw):.1f}", "effective sample size in the end"),
+        (f"{len(trace.steps)}", f"steps, {sum(step.ancestors is not None for step in trace.steps)} resamplings"),
+        (f"{sum(asked) / max(len(asked), 1):.2f}", f"questions a token, {sum(asked):,} in all"),
+        (f"{sum(len(move.rejected) for step in trace.steps for move in step.moves):,}", "tokens turned away"),
+        (", ".join(forms) or "none", "samplers used"),
+    ]
     return (
-        f'<g><title>{html.escape(chr(10).join(hint))}</title><rect class="{kind}" x="{x}" y="{y}" width="{WIDTH}" '
-        f'height="{HEIGHT}" rx="4"/>'
-        f'<rect class="share" x="{x}" y="{y + HEIGHT - 4}" width="{share * WIDTH:.1f}" height="4"/>'
-        f'<text x="{x + 6}" y="{y + 16}">{html.escape(label[:12])}</text></g>'
+        '<div class="tiles">'
+        + "".join(f'<div class="tile"><b>{html.escape(value)}</b><span>{text}</span></div>' for value, text in shown)
+        + "</div>"
     )
-
-
-def lines(x: int, step: Step, following: Step) -> list[str]:
-    """From every particle to what became of it."""
-    found = []
-    for place, move in enumerate(following.moves):
-        before = place if step.ancestors is None else step.ancestors[place]
-        if step.moves[before].logw == -math.inf or (not move.form and step.moves[before].is_end and before == place):
-            continue
-        kind = "line" if step.ancestors is None else "chosen"
-        start, end, half = middle(before), middle(place), x + GAP // 2
-        found.append(f'<path class="{kind}" d="M{x} {start} C{half} {start} {half} {end} {x + GAP} {end}"/>')
-    return found
 
 
 def results(trace: Trace) -> str:
@@ -107,9 +105,13 @@ def results(trace: Trace) -> str:
     total = log_sum(trace.logw)
     by_text: dict[str, float] = {}
     for text, logw in zip(trace.texts, trace.logw, strict=True):
-        by_text[text] = by_text.get(text, 0.0) + (math.exp(logw - total) if logw > -math.inf else 0.0)
+        if logw > -math.inf:
+            by_text[text] = by_text.get(text, 0.0) + math.exp(logw - total)
+    if not by_text:
+        return ""
     rows = [
-        f'<tr><td class="number">{share:.1%}</td><td><code>{html.escape(text)}</code></td></tr>'
+        f'<tr><td class="figure"><span class="meter"><i style="width:{share:.1%}"></i></span>{share:.1%}</td>'
+        f"<td><code>{html.escape(text) or '<i>the empty text</i>'}</code></td></tr>"
         for text, share in sorted(by_text.items(), key=lambda item: -item[1])
     ]
     return f"<h2>Texts</h2><table><tr><th>share</th><th>text</th></tr>{''.join(rows)}</table>"
@@ -124,23 +126,16 @@ def rejections(trace: Trace) -> str:
             for token in move.rejected:
                 counts[token] = counts.get(token, 0) + 1
         if counts:
-            most = sorted(counts.items(), key=lambda item: -item[1])[:30]
-            shown = " ".join(
-                f"<code>{html.escape(spelled(token) or 'end')}</code>{f'×{count}' if count > 1 else ''}"
+            most = sorted(counts.items(), key=lambda item: -item[1])[:MOST_TURNED_AWAY]
+            shown = "".join(
+                f'<code class="token">{html.escape(spelled(token) or "end")}'
+                f"{f'<small>{count}</small>' if count > 1 else ''}</code>"
                 for token, count in most
             )
-            more = f" and {len(counts) - 30} more" if len(counts) > 30 else ""
-            rows.append(f'<tr><td class="number">{column + 1}</td><td>{shown}{more}</td></tr>')
+            left_out = len(counts) - len(most)
+            more = f" and {left_out:,} more" if left_out else ""
+            rows.append(f'<tr><td class="figure">{column + 1}</td><td>{shown}{more}</td></tr>')
     if not rows:
         return "<h2>Turned away</h2><p>Nothing: every token was drawn from a mask, or accepted at once.</p>"
-    return f"<h2>Turned away</h2><table><tr><th>step</th><th>tokens</th></tr>{''.join(rows)}</table>"
-
-
-def spelled(token: bytes) -> str:
-    """A token as people read it: spaces and line ends visible, bytes that are no text as hex."""
-    text = token.decode("utf-8", "backslashreplace").replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥")
-    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)
-
-
-def number(value: float) -> str:
-    return "−∞" if value == -math.inf else f"{value:.3f}"
+    head = "<tr><th>step</th><th>tokens, the most frequent first</th></tr>"
+    return f"<h2>Turned away</h2><table>{head}{''.join(rows)}</table>"

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from guided._fast import Rejection, Stream, Urn
+from guided.engines.samplers import sample_token
 from guided.errors import ModelError
 from tests.oracle import slow_awrs
 
@@ -26,6 +27,7 @@ def words(tokens, size=32):
     return np.packbits(bits, bitorder="little").view(np.uint32)
 
 
+FORMS_BY_NAME = ["recursive", "two-loop", "geometric", "plain", "mask"]
 MASSES = {
     1: [1],
     2: [1, 3],
@@ -178,6 +180,21 @@ def test_the_one_valid_token_is_found_however_improbable(logp, form, dtype):
     assert logp - math.log(300) - (0.1 if form == "recursive" else 800) <= step.logw < math.log(300)
     if form == "recursive":
         assert step.logw == pytest.approx(float(logits[7]) - math.log(299), abs=1e-4)
+
+
+def test_a_step_says_which_sampler_it_used():
+    flat, steep = np.zeros(40, np.float32), np.array([5.0] + [0.0] * 39, np.float32)
+    everything, half = words(range(40), 40), words(range(20), 40)
+
+    def form(logits=flat, **options):
+        return sample_token(logits, lambda token: token < 20, stream=Stream(0), **options).form
+
+    assert [form(sampler=name) for name in FORMS_BY_NAME] == FORMS_BY_NAME
+    assert [form(sampler=name) for name in ("auto", "awrs")] == ["recursive"] * 2
+    assert [form(steep, sampler=name) for name in ("auto", "awrs")] == ["geometric"] * 2
+    assert form(known=words(range(5), 40)) == "known"
+    assert form(known=everything, allowed=half) == "mask"
+    assert form(max_accepts=3) == "geometric"
 
 
 def test_nothing_accepted_is_weight_zero_without_nan():
