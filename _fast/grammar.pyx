@@ -32,9 +32,9 @@ cdef class Grammar(Recognizer):
         for byte in range(256):
             self.byte_class[byte] = automaton.byte_class[byte]
         self.n_classes = automaton.n_classes
-        node, lexeme = start
-        if self.can_start(node, lexeme):
-            self.start = self.intern((start,))
+        start = tuple(sorted([pair for pair in start if self.can_start(pair[0], pair[1])]))
+        if start:
+            self.start = self.intern(start)
 
     cdef bint can_start(self, node, state_t lexeme):
         """Whether any text at all can follow a stack and the start of a lexeme: some lexeme, or the end."""
@@ -60,52 +60,57 @@ cdef class Grammar(Recognizer):
         return state
 
     cdef tuple enter(self, node, lookahead):
-        """The hypothesis after a lexeme; None if nothing can follow; (DOUBT, -1)."""
+        """The hypotheses after a lexeme; ((DOUBT, -1),)."""
         key = (node, lookahead)
-        found = self.entered.get(key, self)
-        if found is self:
-            found = self.stacks.enter(node, lookahead)
-            if found[0] == DEAD_STATE:
-                found = None
-            self.entered[key] = found
+        found = self.entered.get(key)
+        if found is None:
+            found = self.entered[key] = tuple(sorted([
+                pair for pair in self.stacks.enter(node, lookahead) if pair[0] < 0 or self.can_start(pair[0], pair[1])]))
         return <tuple>found
 
-    cdef tuple read(self, node, state_t lexeme, uint8_t byte):
-        """The hypothesis after a byte of the running lexeme; None if it can lead nowhere."""
+    cdef int read(self, node, state_t lexeme, uint8_t byte, list made) except -1:
+        """Add the hypotheses after a byte of the running lexeme."""
         cdef state_t after
         if lexeme < 0:
-            return None
+            return 0
         after = self.automaton.after(lexeme, byte)
-        if after < 0 or not (self.ends[after] & self.live[node]):
-            return None
+        if after >= 0:
+            self.arrive(node, after, made)
+        elif after <= FIRST_FORK:
+            for after in self.automaton.forks[FIRST_FORK - after]:
+                self.arrive(node, after, made)
+        return 0
+
+    cdef int arrive(self, node, state_t after, list made) except -1:
+        if not (self.ends[after] & self.live[node]):
+            return 0
         lookahead = self.here[after]
         if lookahead >= 0 and self.automaton.is_final(after):
-            return self.enter(node, lookahead)          # nothing can be added to it: the next lexeme begins
-        return (node, after)
+            made.extend(self.enter(node, lookahead))          # nothing can be added to it: the next lexeme begins
+        else:
+            made.append((node, after))
+        return 0
 
     cdef state_t derive(self, state_t state, uint8_t byte) except? FAILED_STATE:
         cdef state_t lexeme
         made = []
         for node, lexeme in self.hypotheses[state]:
-            after = self.read(node, lexeme, byte)
-            if after is not None:
-                made.append(after)
+            self.read(node, lexeme, byte, made)
             lookahead = self.here[lexeme] if lexeme >= 0 else -1
             if lookahead >= 0:
-                after = self.enter(node, lookahead)
-                if after is not None and after[0] >= 0:
-                    after = self.read(after[0], after[1], byte)
-                if after is not None and after not in made:
-                    made.append(after)
+                for pair in self.enter(node, lookahead):
+                    if pair[0] < 0:
+                        return DOUBT_STATE
+                    self.read(pair[0], pair[1], byte, made)
         for node, _ in made:
             if node < 0:
                 return DOUBT_STATE
         if not made:
             return DEAD_STATE
         if len(made) > 1:
+            made = sorted(set(made))
             if len(made) > 64:
                 raise LimitExceeded("max_states", 64, len(made), "the grammar, at this point of the text, in open questions,")
-            made = sorted(set(made))
         return self.intern(tuple(made))
 
     cpdef state_t saturate(self, state_t state, int32_t horizon) except? FAILED_STATE:
@@ -151,7 +156,7 @@ cdef class CutIndex(LexerIndex):
         cdef CutAutomaton automaton = <CutAutomaton>self.lexer
         cdef LexerEntry entry = LexerEntry()
         cdef Trie trie = self.trie
-        cdef int32_t node = 1, depth, k, lookahead
+        cdef int32_t node = 1, end_node, depth, k, lookahead
         cdef state_t before, after
         cdef Leaving group
         cdef int32_t n_known = <int32_t>len(ends)
@@ -162,13 +167,26 @@ cdef class CutIndex(LexerIndex):
             raise MemoryError()
         groups = {}
         self.path[0] = state
+        todo = []                                     # (node, one of the states that a fork leads to)
+        end_node = trie.n_nodes
+        after = UNKNOWN_STATE
         try:
-            while node < trie.n_nodes:
+            while True:
+                if node >= end_node:
+                    if not todo:
+                        break
+                    node, after = todo.pop()
+                    end_node = node + trie.subtree[node]
                 depth = trie.depth[node]
                 before = self.path[depth - 1]
-                after = automaton.after(before, trie.byte[node])
-                if depth > 1 and kind[before] == 3 and (after < 0 or <int32_t>automaton.labels_of[after] < 0):
-                    self.leave_with(groups, here[before], node, node + trie.subtree[node], depth - 1)
+                if after == UNKNOWN_STATE:
+                    after = automaton.after(before, trie.byte[node])
+                    if depth > 1 and kind[before] == 3 and (after < 0 or <int32_t>automaton.labels_of[after] < 0):
+                        self.leave_with(groups, here[before], node, node + trie.subtree[node], depth - 1)
+                    if after <= FIRST_FORK:
+                        for other in automaton.forks[FIRST_FORK - after]:
+                            todo.append((node, other))
+                        after = DEAD_STATE
                 if after >= 0 and kind[after] == 0:
                     kind[after] = 1
                     if ends[after] & wanted:
@@ -178,17 +196,17 @@ cdef class CutIndex(LexerIndex):
                             kind[after] = 4 if automaton.is_final(after) else 3
                 if after < 0 or kind[after] == 1:
                     node += trie.subtree[node]
-                    continue
-                if kind[after] == 4:
+                elif kind[after] == 4:
                     group = self.leave_with(groups, here[after], node + 1, node + trie.subtree[node], depth)
                     for k in range(trie.first[node], trie.first[node + 1]):
                         group.ended.append(trie.order[k])
                     node += trie.subtree[node]
-                    continue
-                self.path[depth] = after
-                for k in range(trie.first[node], trie.first[node + 1]):
-                    set_bit(entry.inner, trie.order[k])
-                node += 1
+                else:
+                    self.path[depth] = after
+                    for k in range(trie.first[node], trie.first[node + 1]):
+                        set_bit(entry.inner, trie.order[k])
+                    node += 1
+                after = UNKNOWN_STATE
         finally:
             free(kind)
         entry.leaving = list(groups.values())
@@ -266,18 +284,18 @@ cdef class GrammarIndex(Index):
         memcpy(mask, entry.inner, <size_t>self.n_words * sizeof(word_t))
         questions = []
         for group in entry.leaving:
-            pair = grammar.enter(node, group.labels[0])
-            if pair is None:
+            pairs = grammar.enter(node, group.labels[0])
+            if not pairs:
                 continue
             for token in group.ended:
                 set_bit(mask, token)
-            if pair[0] < 0:                           # in doubt, with all that goes on after the lexeme
+            if pairs[0][0] < 0:                       # in doubt, with all that goes on after the lexeme
                 for number in range(group.n_segments):
                     segment = group.segments + number
                     for k in range(self.trie.first[segment.first_node], self.trie.first[segment.end_node]):
                         questions.append(self.trie.order[k])
                 continue
-            after = grammar.saturate(grammar.intern((pair,)), 0)
+            after = grammar.saturate(grammar.intern(pairs), 0)
             group.merge_if_it_pays(self.trie)
             if group.remainders is not None:
                 walk(group.remainders, grammar, after, self.path, mask, 1, group.remainders.n_nodes, questions)
@@ -287,38 +305,39 @@ cdef class GrammarIndex(Index):
                     walk(self.trie, grammar, after, self.path, mask, segment.first_node, segment.end_node, questions)
         doubtful.update(questions)
         if grammar.here[lexeme] >= 0:                 # the lexeme may end before the token
-            pair = grammar.enter(node, grammar.here[lexeme])
-            if pair is not None and pair[0] < 0:
+            pairs = grammar.enter(node, grammar.here[lexeme])
+            if pairs and pairs[0][0] < 0:
                 doubtful.update(self.all_tokens())
-            elif pair is not None:
-                self.add_after_end(grammar, lexeme, pair, mask, doubtful)
+            elif pairs:
+                self.add_after_end(grammar, lexeme, pairs, mask, doubtful)
         return 0
 
-    cdef int add_after_end(self, Grammar grammar, state_t lexeme, tuple pair, word_t* mask, set doubtful) except -1:
-        """Add the tokens that the hypothesis `pair` reads, where the lexeme before it ended in the state `lexeme`.
+    cdef int add_after_end(self, Grammar grammar, state_t lexeme, tuple pairs, word_t* mask, set doubtful) except -1:
+        """Add the tokens that the hypotheses `pairs` read, where the lexeme before it ended in the state `lexeme`.
 
         A token whose first byte the lexeme could not have read is allowed as if the lexeme were long forgotten: that mask
         is shared by all lexemes.  The others are read one by one, bound not to make the lexeme longer.
         """
         cdef int32_t word, node = 1, k
-        cdef state_t bound = grammar.saturate(grammar.intern((pair,)), 0), free_state, after
+        cdef state_t bound = grammar.saturate(grammar.intern(pairs), 0), free_state, after
         cdef state_t bare = grammar.automaton.bare(lexeme)
         cdef token_t token
         cdef const word_t* row
-        pair = (pair[0], grammar.stacks.begin_free(pair[0], lexeme))
-        free_state = grammar.saturate(grammar.intern((pair,)), 0)
+        pairs = grammar.stacks.begin_free(pairs[0][0], lexeme)
+        pairs = tuple(sorted([pair for pair in pairs if grammar.can_start(pair[0], pair[1])]))
+        free_state = grammar.saturate(grammar.intern(pairs), 0)
         row = self.rows.at(self.row(free_state))
         memcpy(self.scratch, row, <size_t>self.n_words * sizeof(word_t))
         questions = set(self.doubtful.get(free_state, ()))
         asked = []
         while node < self.trie.n_nodes:
             after = grammar.automaton.after(bare, self.trie.byte[node])
-            if after >= 0:
+            if after != DEAD_STATE:
                 for k in range(self.trie.first[node], self.trie.first[node + self.trie.subtree[node]]):
                     token = self.trie.order[k]
                     clear_bit(self.scratch, token)
                     questions.discard(token)
-                if <int32_t>grammar.automaton.labels_of[after] < 0:
+                if after < 0 or <int32_t>grammar.automaton.labels_of[after] < 0:
                     walk(self.trie, grammar, bound, self.path, mask, node, node + self.trie.subtree[node], asked)
             node += self.trie.subtree[node]
         for word in range(self.n_words):

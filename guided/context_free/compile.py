@@ -63,9 +63,9 @@ def compile_grammar(
     lookaheads = Lookaheads(lexers, table, limits.max_dfa_states)
     outcomes = Outcomes(lookaheads, table, limits.max_states)
     stacks = Stacks(lookaheads, outcomes, table, limits.max_states)
-    start_state = stacks.begin(stacks.bottom, lookaheads.first_control)
+    first = stacks.begin(stacks.bottom, lookaheads.first_control)
     recognizer = _fast.Grammar(
-        lexers.automaton, stacks, (stacks.bottom, start_state), Completion(stacks, outcomes), limits.max_states
+        lexers.automaton, stacks, first, Completion(stacks, outcomes), limits.max_states
     )
     if recognizer.start == _fast.DEAD:
         raise error_at(

@@ -49,7 +49,7 @@ class Completion:
             self._saturate()
         best: Text | None = None
         live = self.stacks.live[node]
-        fresh = lexeme < 0 or self.lookaheads.automaton.is_fresh(lexeme)
+        fresh = self.may_end(lexeme)
         choices = dict(self.shortest_lexemes(lexeme)) if lexeme >= 0 else {}
         if fresh:
             choices[END_OF_TEXT] = b""
@@ -62,7 +62,7 @@ class Completion:
 
     def search(self, node: int, lexeme: int, depth_cost: int, expansions: int) -> bytes | None:
         """A short end found by best-first search over lexemes, shallow stacks first; None if it is not found soon."""
-        stacks, automaton = self.stacks, self.lookaheads.automaton
+        stacks = self.stacks
         queue: list[tuple[int, int, int, int, Text]] = [(0, 0, node, lexeme, NOTHING)]
         seen = {(node, lexeme)}
         number = 0
@@ -70,16 +70,21 @@ class Completion:
             if not queue:
                 return None
             _, _, node, lexeme, text = heappop(queue)
-            if (lexeme < 0 or automaton.is_fresh(lexeme)) and stacks.live[node] >> END_OF_TEXT & 1:
+            if self.may_end(lexeme) and stacks.live[node] >> END_OF_TEXT & 1:
                 return spell(text)
             for lookahead, more in self.shortest_lexemes(lexeme).items() if lexeme >= 0 else ():
-                after = stacks.enter(node, lookahead)
-                if after[0] >= 0 and after not in seen:
-                    seen.add(after)
-                    number += 1
-                    whole = join(text, (len(more), more, b""))
-                    heappush(queue, (whole[0] + depth_cost * stacks.depth[after[0]], number, *after, whole))
+                for after in stacks.enter(node, lookahead):
+                    if after[0] >= 0 and after not in seen:
+                        seen.add(after)
+                        number += 1
+                        whole = join(text, (len(more), more, b""))
+                        heappush(queue, (whole[0] + depth_cost * stacks.depth[after[0]], number, *after, whole))
         return None
+
+    def may_end(self, lexeme: int) -> bool:
+        """Whether no lexeme is running and no look-ahead is owed."""
+        automaton = self.lookaheads.automaton
+        return lexeme < 0 or (automaton.is_fresh(lexeme) and not automaton.is_promised(lexeme))
 
     def shortest_lexemes(self, state: int) -> dict[int, bytes]:
         """Lookahead -> the shortest text that reads it from a state of the automaton; breadth first."""
@@ -109,10 +114,11 @@ class Completion:
 
     def readable(self, state: int, control: int) -> dict[int, Text]:
         """Lookahead -> the shortest text that reads it at the start of a lexeme in a state of the table."""
-        start = self.lookaheads.starts.get((self.lookaheads.lexers.of_state[state], control), -1)
-        found = {END_OF_TEXT: NOTHING}
-        if start >= 0:
-            found |= {lookahead: (len(text), text, b"") for lookahead, text in self.shortest_lexemes(start).items()}
+        found: dict[int, Text] = {END_OF_TEXT: NOTHING} if self.lookaheads.may_end(control) else {}
+        for start in self.lookaheads.starts.get((self.lookaheads.lexers.of_state[state], control), ()):
+            for lookahead, text in self.shortest_lexemes(start).items():
+                if lookahead not in found or len(text) < found[lookahead][0]:
+                    found[lookahead] = (len(text), text, b"")
         return found
 
     # ---- states of the table ----

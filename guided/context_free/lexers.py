@@ -39,7 +39,7 @@ class Lexers:
         self._retypes = retypes(source)
         pairs = [(self.number[a], self.number[b]) for a, strings in self._retypes.items() for b, _ in strings]
         code, starts = program.code()
-        self.automaton = _fast.CutAutomaton(code, starts, program.behinds, pairs, 8 * max_states)
+        self.automaton = _fast.CutAutomaton(code, starts, program.behinds, pairs, 8 * max_states, program.aheads)
         self.terminals: list[list[int]] = []  # per lexer: entries of the terminals that compete, in order
         self.keywords: list[list[int]] = []  # per lexer: entries of the strings that other terminals read
         self.of_state: list[int] = []
@@ -61,8 +61,8 @@ class Lexers:
         keywords = sorted({string for string, _ in pairs}, key=self.number.__getitem__)
         return [name for name in order if name not in gone], keywords
 
-    def begin(self, lexer: int, obligations: tuple[int, ...], behind: int) -> int:
-        """The automaton's state at the start of a lexeme; -1 if the lexer has nothing to read."""
+    def begin(self, lexer: int, obligations: tuple[int, ...], behind: int) -> tuple[int, ...]:
+        """The automaton's states at the start of a lexeme; none if the lexer has nothing to read."""
         entries = [entry for entry in self.terminals[lexer] if entry >= 0]
-        state: int = self.automaton.begin(entries, self.keywords[lexer], obligations, behind)
-        return state
+        states: tuple[int, ...] = self.automaton.begin(entries, self.keywords[lexer], obligations, behind)
+        return states

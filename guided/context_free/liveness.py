@@ -46,7 +46,7 @@ class Lookaheads:
         self.freed: dict[int, set[int]] = {}  # lookahead -> controls without its lexeme's obligation
         self.controls: list[Control] = []
         self.control_numbers: dict[Control, int] = {}
-        self.starts: dict[tuple[int, int], int] = {}  # (lexer, control) -> state
+        self.starts: dict[tuple[int, int], tuple[int, ...]] = {}  # (lexer, control) -> states
         self.here: list[int] = []
         self.ends: list[int] = []
         self.before: list[list[int]] = []  # state -> states that lead to it
@@ -69,14 +69,25 @@ class Lookaheads:
             self.names.append(key)
         return number
 
-    def begin(self, lexer: int, control: int) -> int:
-        """The state at the start of a lexeme."""
+    def begin(self, lexer: int, control: int) -> tuple[int, ...]:
+        """The states at the start of a lexeme: more than one where a look-ahead must be guessed."""
         key = (lexer, control)
-        state = self.starts.get(key)
-        if state is None:
+        states = self.starts.get(key)
+        if states is None:
             obligations, behind = self.controls[control]
-            state = self.starts[key] = self.lexers.begin(lexer, obligations, behind)
-        return state
+            states = self.starts[key] = self.lexers.begin(lexer, obligations, behind)
+        return states
+
+    def ends_of(self, states: tuple[int, ...]) -> int:
+        """Lookaheads that can be read from one of several states."""
+        found = 0
+        for state in states:
+            found |= self.ends[state]
+        return found
+
+    def may_end(self, control: int) -> bool:
+        """Whether the text may end under a control: no look-ahead is owed."""
+        return all(number >= 0 for number in self.controls[control][0])
 
     def after_lexeme(self, state: int) -> int:
         """The control that a lexeme leaves that ends in `state`: if it could grow longer, that is now forbidden."""
@@ -106,10 +117,11 @@ class Lookaheads:
         known = set(todo)
         while todo:
             for pair in todo:
-                self._reach(self.begin(*pair))
+                for state in self.begin(*pair):
+                    self._reach(state)
             todo = []
-            for (lexer, _), state in list(self.starts.items()):
-                for lookahead in bits(self.ends[state] if state >= 0 else 0):
+            for (lexer, _), states in list(self.starts.items()):
+                for lookahead in bits(self.ends_of(states)):
                     terminal, left = self.names[lookahead]
                     for after in [lexer] if terminal == IGNORED else shift_targets.get(terminal, ()):
                         for control in (left, *self.freed[lookahead]):
@@ -189,8 +201,8 @@ class Outcomes:
         key = (self.lookaheads.lexers.of_state[state], control)
         found = self.readable.get(key)
         if found is None:
-            start = self.lookaheads.starts.get(key, -1)
-            found = self.readable[key] = 1 << END_OF_TEXT | (self.lookaheads.ends[start] if start >= 0 else 0)
+            ends = self.lookaheads.ends_of(self.lookaheads.starts.get(key, ()))
+            found = self.readable[key] = ends | (1 << END_OF_TEXT if self.lookaheads.may_end(control) else 0)
         return found
 
     def _saturate(self) -> None:

@@ -16,6 +16,7 @@ from guided.context_free.source import Table
 from guided.errors import LimitExceeded
 
 NOWHERE = -1
+Hypothesis = tuple[int, int]  # (stack, state of the automaton)
 IN_DOUBT = -4  # below the bottom of a stack that was cut off
 CUT_DEPTH = 6  # states that a cut stack keeps
 MAX_REDUCTIONS = 1_000_000  # between two lexemes
@@ -131,36 +132,45 @@ class Stacks:
             self._shifts[step] = found
         return found
 
-    def enter(self, node: int, lookahead: int) -> tuple[int, int]:
-        """(stack, automaton state) after a lexeme; (NOWHERE, -1) if nothing can follow; (IN_DOUBT, -1)."""
+    def enter(self, node: int, lookahead: int) -> tuple[Hypothesis, ...]:
+        """(stack, automaton state) after a lexeme, more than one where a look-ahead must be guessed; (IN_DOUBT, -1)."""
         if not self.live[node] >> lookahead & 1:
-            return NOWHERE, -1
+            return ()
         terminal, control = self.lookaheads.names[lookahead]
         after = node if terminal == IGNORED else self.shift(node, terminal)
-        if after < 0:
-            return after, -1
-        return after, self.begin(after, control)
+        return ((after, -1),) if after < 0 else self.begin(after, control)
 
-    def begin(self, node: int, control: int) -> int:
-        return self.lookaheads.begin(self.lookaheads.lexers.of_state[self.state[node]], control)
+    def begin(self, node: int, control: int) -> tuple[Hypothesis, ...]:
+        """What may run on a stack; (node, -1) where only the end of the text can follow."""
+        states = self.lookaheads.begin(self.lookaheads.lexers.of_state[self.state[node]], control)
+        found = [(node, state) for state in states]
+        if self.lookaheads.may_end(control) and self.live[node] >> END_OF_TEXT & 1:
+            if all(self.lookaheads.automaton.is_promised(state) for state in states):
+                found.append((node, -1))
+        return tuple(found)
 
-    def begin_free(self, node: int, ended: int) -> int:
-        """The automaton's state at the start of a lexeme, where the one before ended in state `ended` and
-        cannot go on.
-        """
+    def begin_free(self, node: int, ended: int) -> tuple[Hypothesis, ...]:
+        """What may run, where the lexeme before ended in state `ended` and cannot go on."""
         return self.begin(node, self.lookaheads.control(self.lookaheads.automaton.control(ended)))
 
     def may_end(self, node: int, automaton_state: int) -> int:
         """Whether the text may end here, 1 or 0: nothing of a lexeme read, or one that may end and leads to
         an end; or IN_DOUBT.
         """
-        if automaton_state < 0 or self.lookaheads.automaton.is_fresh(automaton_state):
+        if automaton_state < 0:
+            return self.live[node] >> END_OF_TEXT & 1
+        if self.lookaheads.automaton.is_promised(automaton_state):
+            return 0
+        if self.lookaheads.automaton.is_fresh(automaton_state):
             return self.live[node] >> END_OF_TEXT & 1
         lookahead = self.lookaheads.here[automaton_state]
         if lookahead < 0:
             return 0
-        after, _ = self.enter(node, lookahead)
-        return self.live[after] >> END_OF_TEXT & 1 if after >= 0 else IN_DOUBT if after == IN_DOUBT else 0
+        for after, _ in self.enter(node, lookahead):
+            if after < 0:
+                return IN_DOUBT
+            return self.live[after] >> END_OF_TEXT & 1
+        return 0
 
     # ---- liveness ----
 
