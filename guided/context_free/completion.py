@@ -12,7 +12,8 @@ from heapq import heappop, heappush
 from typing import Any
 
 from guided.context_free.lexers import IGNORED
-from guided.context_free.liveness import END_OF_TEXT, Outcomes, bits
+from guided.context_free.liveness import Outcomes
+from guided.context_free.readings import END_OF_TEXT, bits
 from guided.context_free.source import END
 from guided.context_free.stacks import Stacks
 from guided.errors import LimitExceeded
@@ -34,7 +35,6 @@ class Completion:
     def __init__(self, stacks: Stacks, outcomes: Outcomes) -> None:
         self.stacks, self.outcomes = stacks, outcomes
         self.lookaheads, self.table = stacks.lookaheads, stacks.table
-        self.lexemes: dict[int, dict[int, bytes]] = {}
         self.popped: list[dict[int, Ends]] = []
         self.readers: dict[tuple[int, int], set[tuple[int, int]]] = {}
         self.gotos: dict[tuple[int, str, int], Ends] = {}
@@ -50,7 +50,7 @@ class Completion:
         best: Text | None = None
         live = self.stacks.live[node]
         fresh = self.may_end(lexeme)
-        choices = dict(self.shortest_lexemes(lexeme)) if lexeme >= 0 else {}
+        choices = dict(self.lookaheads.shortest_lexemes(lexeme)) if lexeme >= 0 else {}
         if fresh:
             choices[END_OF_TEXT] = b""
         for lookahead, text in choices.items():
@@ -72,7 +72,7 @@ class Completion:
             _, _, node, lexeme, text = heappop(queue)
             if self.may_end(lexeme) and stacks.live[node] >> END_OF_TEXT & 1:
                 return spell(text)
-            for lookahead, more in self.shortest_lexemes(lexeme).items() if lexeme >= 0 else ():
+            for lookahead, more in self.lookaheads.shortest_lexemes(lexeme).items() if lexeme >= 0 else ():
                 for after in stacks.enter(node, lookahead):
                     if after[0] >= 0 and after not in seen:
                         seen.add(after)
@@ -86,37 +86,11 @@ class Completion:
         automaton = self.lookaheads.automaton
         return lexeme < 0 or (automaton.is_fresh(lexeme) and not automaton.is_promised(lexeme))
 
-    def shortest_lexemes(self, state: int) -> dict[int, bytes]:
-        """Lookahead -> the shortest text that reads it from a state of the automaton; breadth first."""
-        found = self.lexemes.get(state)
-        if found is None:
-            found = self.lexemes[state] = {}
-            wanted = self.lookaheads.ends[state]
-            came: dict[int, tuple[int, int] | None] = {state: None}
-            queue = [state]
-            for here in queue:
-                lookahead = self.lookaheads.here[here]
-                if lookahead >= 0 and lookahead not in found:
-                    text = bytearray()
-                    step = came[here]
-                    while step is not None:
-                        text.append(step[1])
-                        step = came[step[0]]
-                    found[lookahead] = bytes(reversed(text))
-                    wanted &= ~(1 << lookahead)
-                    if not wanted:
-                        break
-                for after, byte in self.lookaheads.automaton.follows(here):
-                    if after not in came:
-                        came[after] = (here, byte)
-                        queue.append(after)
-        return found
-
     def readable(self, state: int, control: int) -> dict[int, Text]:
         """Lookahead -> the shortest text that reads it at the start of a lexeme in a state of the table."""
         found: dict[int, Text] = {END_OF_TEXT: NOTHING} if self.lookaheads.may_end(control) else {}
         for start in self.lookaheads.starts.get((self.lookaheads.lexers.of_state[state], control), ()):
-            for lookahead, text in self.shortest_lexemes(start).items():
+            for lookahead, text in self.lookaheads.shortest_lexemes(start).items():
                 if lookahead not in found or len(text) < found[lookahead][0]:
                     found[lookahead] = (len(text), text, b"")
         return found

@@ -6,11 +6,12 @@ Not here: the order inside a terminal (terminals.py), the automaton (_fast/cut.p
 from __future__ import annotations
 
 from guided import _fast
+from guided.context_free.readings import IGNORED
 from guided.context_free.source import Source, Table, error_at, is_string, retypes
 from guided.context_free.terminals import Program
 from guided.errors import GrammarError, LimitExceeded
 
-IGNORED = -3  # the terminal of a lexeme that Lark drops
+__all__ = ["IGNORED", "Lexers"]
 
 
 class Lexers:

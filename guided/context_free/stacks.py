@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 from guided.context_free.lexers import IGNORED
-from guided.context_free.liveness import END_OF_TEXT, FINISHED, Lookaheads, Outcome, Outcomes, bits
+from guided.context_free.liveness import FINISHED, Lookaheads, Outcome, Outcomes
+from guided.context_free.readings import END_OF_TEXT, bits
 from guided.context_free.source import Table
 from guided.errors import LimitExceeded
 
