@@ -137,6 +137,10 @@ cdef class Grammar(Recognizer):
 
 cdef class CutIndex(LexerIndex):
     """What every token does to one grammar's lexers: entries by (automaton state, lookaheads wanted)."""
+    cdef bint munch                   # whether a lexeme that could be longer may not end
+
+    def __cinit__(self, Recognizer lexer, Trie trie, int32_t n_words):
+        self.munch = True
 
     cdef LexerEntry entry_for(self, state_t state, wanted, list ends, list here):
         key = (state, wanted)
@@ -181,7 +185,8 @@ cdef class CutIndex(LexerIndex):
                 before = self.path[depth - 1]
                 if after == UNKNOWN_STATE:
                     after = automaton.after(before, trie.byte[node])
-                    if depth > 1 and kind[before] == 3 and (after < 0 or <int32_t>automaton.labels_of[after] < 0):
+                    if depth > 1 and kind[before] == 3 and (
+                            after < 0 or not self.munch or <int32_t>automaton.labels_of[after] < 0):
                         self.leave_with(groups, here[before], node, node + trie.subtree[node], depth - 1)
                     if after <= FIRST_FORK:
                         for other in automaton.forks[FIRST_FORK - after]:

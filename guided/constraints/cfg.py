@@ -13,16 +13,24 @@ from guided.errors import ConstraintError
 from guided.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
-    from guided.context_free.compile import Parser
+    from guided.context_free.compile import Lexer, Parser
 
 
 def cfg(
-    lark_text_or_path: str | Path, start: str = "start", *, parser: Parser = "auto", limits: Limits = DEFAULT_LIMITS
+    lark_text_or_path: str | Path,
+    start: str = "start",
+    *,
+    parser: Parser = "auto",
+    lexer: Lexer = "auto",
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Constraint:
-    """The texts that Lark itself parses with a grammar, by its LALR parser and contextual lexer.
+    """The texts that Lark itself parses with a grammar.
 
     lark_text_or_path : the grammar, a Path, or the path of a file as one line that ends in ".lark".
-    parser : "auto" refuses grammars with conflicts; "lalr" resolves shift/reduce conflicts as Lark does, by shifting.
+    parser : "lalr" with Lark's contextual lexer, where it shifts if it could also reduce; "earley" with its dynamic
+        one; "auto" is "lalr" where the grammar has no conflict, and "earley" otherwise (explain() says which).
+    lexer  : "contextual" goes with "lalr"; "dynamic" (a terminal is read to the end that `re` prefers) or
+        "dynamic_complete" (and to shorter ones) with "earley".
     Raises GrammarError with line and column, also where no text fits at all; LimitExceeded.
     """
     if not isinstance(lark_text_or_path, str | Path):
@@ -30,8 +38,8 @@ def cfg(
             f"cfg() takes the text or the path of a Lark grammar, not {type(lark_text_or_path).__name__}"
         )
     if isinstance(lark_text_or_path, Path) or is_path(lark_text_or_path):
-        return _make(lark_text_or_path, start, parser, limits)  # files change: read anew
-    return _of_text(lark_text_or_path, start, parser, limits)
+        return _make(lark_text_or_path, start, parser, lexer, limits)  # files change: read anew
+    return _of_text(lark_text_or_path, start, parser, lexer, limits)
 
 
 def grammar(name: str, start: str = "start") -> Constraint:
@@ -57,10 +65,10 @@ def _folder() -> Path:
     return installed if installed.is_dir() else Path(__file__).parents[2] / "grammars"
 
 
-def _make(text_or_path: str | Path, start: str, parser: Parser, limits: Limits) -> Constraint:
+def _make(text_or_path: str | Path, start: str, parser: Parser, lexer: Lexer, limits: Limits) -> Constraint:
     from guided.context_free.compile import compile_grammar  # Lark is loaded when the first grammar is
 
-    compiled = compile_grammar(text_or_path, start, parser=parser, limits=limits)
+    compiled = compile_grammar(text_or_path, start, parser=parser, lexer=lexer, limits=limits)
 
     def build() -> _fast.Recognizer:
         return compiled.recognizer
@@ -69,11 +77,11 @@ def _make(text_or_path: str | Path, start: str, parser: Parser, limits: Limits) 
 
 
 @lru_cache(maxsize=32)
-def _of_text(text: str, start: str, parser: Parser, limits: Limits) -> Constraint:
+def _of_text(text: str, start: str, parser: Parser, lexer: Lexer, limits: Limits) -> Constraint:
     """The last grammars given as text, so that a second request shares tables and masks."""
-    return _make(text, start, parser, limits)
+    return _make(text, start, parser, lexer, limits)
 
 
 @lru_cache(maxsize=32)
 def _shipped(name: str, start: str) -> Constraint:
-    return _make(_folder() / f"{name}.lark", start, "auto", DEFAULT_LIMITS)
+    return _make(_folder() / f"{name}.lark", start, "auto", "auto", DEFAULT_LIMITS)

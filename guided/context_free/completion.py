@@ -9,21 +9,17 @@ from __future__ import annotations
 
 from collections import deque
 from heapq import heappop, heappush
-from typing import Any
 
 from guided.context_free.lexers import IGNORED
 from guided.context_free.liveness import Outcomes
 from guided.context_free.readings import END_OF_TEXT, bits
 from guided.context_free.source import END
 from guided.context_free.stacks import Stacks
-from guided.errors import LimitExceeded
+from guided.context_free.texts import NOTHING, Text, join, spell
 
-Text = tuple[int, Any, Any]  # (length, piece, piece) with pieces bytes or Text: long texts share their parts
 Goal = tuple[str, int, int]  # (nonterminal, states to pop before its goto, lookahead); DONE: the text is finished
 Ends = dict[Goal, Text]
 DONE: Goal = ("", -1, 0)
-NOTHING: Text = (0, b"", b"")
-MAX_TEXT = 1_000_000
 # Bytes that a state on the stack is thought to need to its end, and how many lexeme ends to look at, about 0.2 ms
 # each.  The tables take seconds for the grammar of a programming language.
 SEARCHES = ((3, 300), (1, 1_000))
@@ -231,11 +227,6 @@ def cheapest(ends: Ends, below: Ends) -> Text | None:
     return best
 
 
-def join(first: Text, second: Text) -> Text:
-    """One text after the other."""
-    return second if not first[0] else first if not second[0] else (first[0] + second[0], first, second)
-
-
 def offer(into: Ends, goal: Goal, text: Text) -> bool:
     """Keep the shorter one."""
     known = into.get(goal)
@@ -251,20 +242,3 @@ def improve(cell: Ends, new: Ends) -> bool:
     for goal, text in new.items():
         improved = offer(cell, goal, text) or improved
     return improved
-
-
-def spell(text: Text) -> bytes:
-    """The bytes of a text.  Raises LimitExceeded if the shortest end is longer than MAX_TEXT bytes."""
-    if text[0] > MAX_TEXT:
-        raise LimitExceeded(
-            "max_pattern_length", MAX_TEXT, text[0], "the shortest text that ends the document, in bytes,"
-        )
-    pieces: list[bytes] = []
-    todo: list[Any] = [text]
-    while todo:
-        piece = todo.pop()
-        if isinstance(piece, bytes):
-            pieces.append(piece)
-        else:
-            todo.extend((piece[2], piece[1]))
-    return b"".join(pieces)

@@ -145,9 +145,9 @@ class Stacks:
         """What may run on a stack; (node, -1) where only the end of the text can follow."""
         states = self.lookaheads.begin(self.lookaheads.lexers.of_state[self.state[node]], control)
         found = [(node, state) for state in states]
-        if self.lookaheads.may_end(control) and self.live[node] >> END_OF_TEXT & 1:
-            if all(self.lookaheads.automaton.is_promised(state) for state in states):
-                found.append((node, -1))
+        may_end = self.lookaheads.may_end(control) and self.live[node] >> END_OF_TEXT & 1
+        if may_end and all(self.lookaheads.automaton.is_promised(state) for state in states):
+            found.append((node, -1))
         return tuple(found)
 
     def begin_free(self, node: int, ended: int) -> tuple[Hypothesis, ...]:
