@@ -7,6 +7,10 @@
 # Derivation: docs/theory/grammars.md.
 
 
+cdef enum:
+    LINE_ENDED = 1 << 20          # indents.RESET
+
+
 cdef class Grammar(Recognizer):
     """The language of a Lark grammar.
 
@@ -23,12 +27,14 @@ cdef class Grammar(Recognizer):
     cdef dict numbers                 # hypotheses -> state
     cdef set doubtful_ends            # states with cut stacks of which it is not known whether the text may end there
     cdef list hypotheses              # state -> ((stack, automaton state), ...), sorted
+    cdef bint has_columns             # stacks are places with columns (guided/context_free/indents.py)
 
     def __init__(self, CutAutomaton automaton, stacks, start, finish, int32_t max_states):
         cdef int32_t byte
         self.automaton, self.stacks, self.finish, self.max_states = automaton, stacks, finish, max_states
         self.ends, self.here, self.live = stacks.lookaheads.ends, stacks.lookaheads.here, stacks.live
         self.entered, self.numbers, self.hypotheses, self.doubtful_ends = {}, {}, [], set()
+        self.has_columns = hasattr(stacks, "moved")
         for byte in range(256):
             self.byte_class[byte] = automaton.byte_class[byte]
         self.n_classes = automaton.n_classes
@@ -75,15 +81,17 @@ cdef class Grammar(Recognizer):
             return 0
         after = self.automaton.after(lexeme, byte)
         if after >= 0:
-            self.arrive(node, after, made)
+            self.arrive(node, after, byte, made)
         elif after <= FIRST_FORK:
             for after in self.automaton.forks[FIRST_FORK - after]:
-                self.arrive(node, after, made)
+                self.arrive(node, after, byte, made)
         return 0
 
-    cdef int arrive(self, node, state_t after, list made) except -1:
+    cdef int arrive(self, node, state_t after, uint8_t byte, list made) except -1:
         if not (self.ends[after] & self.live[node]):
             return 0
+        if self.has_columns:
+            node = self.stacks.read(node, after, byte)
         lookahead = self.here[after]
         if lookahead >= 0 and self.automaton.is_final(after):
             made.extend(self.enter(node, lookahead))          # nothing can be added to it: the next lexeme begins
@@ -138,9 +146,11 @@ cdef class Grammar(Recognizer):
 cdef class CutIndex(LexerIndex):
     """What every token does to one grammar's lexers: entries by (automaton state, lookaheads wanted)."""
     cdef bint munch                   # whether a lexeme that could be longer may not end
+    cdef object newlines              # lookaheads of the newline that indents follow; 0 if there are none
+    cdef int32_t tab                  # columns of a tab
 
     def __cinit__(self, Recognizer lexer, Trie trie, int32_t n_words):
-        self.munch = True
+        self.munch, self.newlines, self.tab = True, 0, 0
 
     cdef LexerEntry entry_for(self, state_t state, wanted, list ends, list here):
         key = (state, wanted)
@@ -171,7 +181,10 @@ cdef class CutIndex(LexerIndex):
             raise MemoryError()
         groups = {}
         self.path[0] = state
-        todo = []                                     # (node, one of the states that a fork leads to)
+        moves = array("i", bytes(4 * (trie.max_depth + 2)))
+        cdef int32_t[::1] effect = moves              # depth -> what the text does to the column (indents.py)
+        cdef bint has_columns = bool(self.newlines)
+        todo = []                                     # (node, one of the states that a fork leads to, effect)
         end_node = trie.n_nodes
         after = UNKNOWN_STATE
         try:
@@ -179,18 +192,21 @@ cdef class CutIndex(LexerIndex):
                 if node >= end_node:
                     if not todo:
                         break
-                    node, after = todo.pop()
+                    node, after, k = todo.pop()
+                    effect[trie.depth[node]] = k
                     end_node = node + trie.subtree[node]
                 depth = trie.depth[node]
                 before = self.path[depth - 1]
+                if has_columns and after == UNKNOWN_STATE:
+                    effect[depth] = moved_by(effect[depth - 1], trie.byte[node], self.tab)
                 if after == UNKNOWN_STATE:
                     after = automaton.after(before, trie.byte[node])
                     if depth > 1 and kind[before] == 3 and (
                             after < 0 or not self.munch or <int32_t>automaton.labels_of[after] < 0):
-                        self.leave_with(groups, here[before], node, node + trie.subtree[node], depth - 1)
+                        self.leave_with(groups, here[before], effect[depth - 1], node, node + trie.subtree[node], depth - 1)
                     if after <= FIRST_FORK:
                         for other in automaton.forks[FIRST_FORK - after]:
-                            todo.append((node, other))
+                            todo.append((node, other, effect[depth]))
                         after = DEAD_STATE
                 if after >= 0 and kind[after] == 0:
                     kind[after] = 1
@@ -202,7 +218,7 @@ cdef class CutIndex(LexerIndex):
                 if after < 0 or kind[after] == 1:
                     node += trie.subtree[node]
                 elif kind[after] == 4:
-                    group = self.leave_with(groups, here[after], node + 1, node + trie.subtree[node], depth)
+                    group = self.leave_with(groups, here[after], effect[depth], node + 1, node + trie.subtree[node], depth)
                     for k in range(trie.first[node], trie.first[node + 1]):
                         group.ended.append(trie.order[k])
                     node += trie.subtree[node]
@@ -223,19 +239,29 @@ cdef class CutIndex(LexerIndex):
         lexer_bytes += entry.n_bytes
         return entry
 
-    cdef Leaving leave_with(self, dict groups, lookahead, int32_t first_node, int32_t end_node, int32_t depth):
+    cdef Leaving leave_with(self, dict groups, lookahead, int32_t effect, int32_t first_node, int32_t end_node, int32_t depth):
         """Note that the tokens of a run of siblings leave the lexeme, which was `lookahead`, after `depth` bytes."""
         cdef Leaving group
-        found = groups.get(lookahead)
+        key = (lookahead, effect) if (self.newlines >> lookahead) & 1 else (lookahead,)
+        found = groups.get(key)
         if found is None:
-            group = groups[lookahead] = Leaving()
-            group.labels, group.ended = (lookahead,), []
+            group = groups[key] = Leaving()
+            group.labels, group.ended = key, []
         else:
             group = <Leaving>found
         if first_node < end_node:
             group.add(first_node, end_node, depth)
             group.n_tokens += self.trie.first[end_node] - self.trie.first[first_node]
         return group
+
+
+cdef inline int32_t moved_by(int32_t effect, uint8_t byte, int32_t tab) noexcept:
+    """The effect of a text on the column, one byte longer: LINE_ENDED if a line ended in it, and the blanks since."""
+    if byte == 0x0A:
+        return LINE_ENDED
+    if byte == 0x20 or byte == 0x09:
+        return effect + (1 if byte == 0x20 else tab)
+    return effect
 
 
 cdef class GrammarIndex(Index):
@@ -245,6 +271,9 @@ cdef class GrammarIndex(Index):
     def __init__(self, Grammar recognizer, vocab, int64_t max_mask_bytes):
         Index.__init__(self, recognizer, vocab, max_mask_bytes)
         self.lexemes = CutIndex(recognizer.automaton, self.trie, self.n_words)
+        if recognizer.has_columns:
+            self.lexemes.newlines = recognizer.stacks.lookaheads.newlines
+            self.lexemes.tab = recognizer.stacks.tab
 
     cdef int fill(self, state_t state, word_t* mask) except -1:
         cdef Grammar grammar = <Grammar>self.recognizer
@@ -289,7 +318,8 @@ cdef class GrammarIndex(Index):
         memcpy(mask, entry.inner, <size_t>self.n_words * sizeof(word_t))
         questions = []
         for group in entry.leaving:
-            pairs = grammar.enter(node, group.labels[0])
+            place = grammar.stacks.moved(node, group.labels[1]) if len(group.labels) > 1 else node
+            pairs = grammar.enter(place, group.labels[0])
             if not pairs:
                 continue
             for token in group.ended:

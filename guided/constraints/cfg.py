@@ -13,6 +13,8 @@ from guided.errors import ConstraintError
 from guided.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
+    from lark.indenter import Indenter
+
     from guided.context_free.compile import Lexer, Parser
 
 
@@ -22,6 +24,7 @@ def cfg(
     *,
     parser: Parser = "auto",
     lexer: Lexer = "auto",
+    postlex: Indenter | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Constraint:
     """The texts that Lark itself parses with a grammar.
@@ -31,14 +34,15 @@ def cfg(
         one; "auto" is "lalr" where the grammar has no conflict, and "earley" otherwise (explain() says which).
     lexer  : "contextual" goes with "lalr"; "dynamic" (a terminal is read to the end that `re` prefers) or
         "dynamic_complete" (and to shorter ones) with "earley".
+    postlex : a lark.indenter.Indenter, for languages whose blocks are indented; goes with "lalr".
     Raises GrammarError with line and column, also where no text fits at all; LimitExceeded.
     """
     if not isinstance(lark_text_or_path, str | Path):
         raise ConstraintError(
             f"cfg() takes the text or the path of a Lark grammar, not {type(lark_text_or_path).__name__}"
         )
-    if isinstance(lark_text_or_path, Path) or is_path(lark_text_or_path):
-        return _make(lark_text_or_path, start, parser, lexer, limits)  # files change: read anew
+    if postlex is not None or isinstance(lark_text_or_path, Path) or is_path(lark_text_or_path):
+        return _make(lark_text_or_path, start, parser, lexer, limits, postlex)  # files change: read anew
     return _of_text(lark_text_or_path, start, parser, lexer, limits)
 
 
@@ -65,10 +69,17 @@ def _folder() -> Path:
     return installed if installed.is_dir() else Path(__file__).parents[2] / "grammars"
 
 
-def _make(text_or_path: str | Path, start: str, parser: Parser, lexer: Lexer, limits: Limits) -> Constraint:
+def _make(
+    text_or_path: str | Path,
+    start: str,
+    parser: Parser,
+    lexer: Lexer,
+    limits: Limits,
+    postlex: Indenter | None = None,
+) -> Constraint:
     from guided.context_free.compile import compile_grammar  # Lark is loaded when the first grammar is
 
-    compiled = compile_grammar(text_or_path, start, parser=parser, lexer=lexer, limits=limits)
+    compiled = compile_grammar(text_or_path, start, parser=parser, lexer=lexer, postlex=postlex, limits=limits)
 
     def build() -> _fast.Recognizer:
         return compiled.recognizer

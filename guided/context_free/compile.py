@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from lark.indenter import Indenter
+
 from guided import _fast
 from guided.context_free import kernels as earley
-from guided.context_free.completion import Completion
+from guided.context_free.completion import Completion, IndentedCompletion
 from guided.context_free.derivations import Derivations, Lexemes, Rules, Terminals
 from guided.context_free.earley_completion import EarleyCompletion
+from guided.context_free.indents import IndentedLookaheads, Places, check, doubled
 from guided.context_free.lexers import Lexers
 from guided.context_free.liveness import Lookaheads, Outcomes
-from guided.context_free.source import NotLalr, Source, Table, error_at, lalr_table, read, unproductive
+from guided.context_free.source import Indents, NotLalr, Source, Table, error_at, lalr_table, read, unproductive
 from guided.context_free.stacks import Stacks, describe
 from guided.errors import GrammarError
 from guided.limits import DEFAULT_LIMITS, Limits
@@ -70,6 +73,7 @@ def compile_grammar(
     *,
     parser: Parser = "auto",
     lexer: Lexer = "auto",
+    postlex: Any = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Compiled:
     """Compile a grammar.
@@ -77,10 +81,18 @@ def compile_grammar(
     parser : "auto" takes "lalr" where the grammar has no conflict, else "earley"; "lalr" resolves shift/reduce
         conflicts as Lark does, by shifting.
     lexer  : "contextual" with "lalr"; "dynamic" or "dynamic_complete" with "earley".
+    postlex : a lark.indenter.Indenter, whose rules of indentation are followed; the parser is "lalr" then.
     Raises GrammarError with the place, LimitExceeded.
     """
     parser = _choice(parser, lexer)
-    source = read(text_or_path, start, limits)
+    indents = None
+    if postlex is not None:
+        if not isinstance(postlex, Indenter):
+            raise GrammarError(f"postlex must be a lark.indenter.Indenter, not {type(postlex).__name__}")
+        if parser == "earley":
+            raise GrammarError("Lark's Earley parser takes no postlex")
+        indents, parser = Indents.of(postlex), "lalr"
+    source = read(text_or_path, start, limits, indents)
     endless = unproductive(source)
     if endless is not None:
         raise error_at(f"no finite text fits rule {endless}: it derives only itself", source, endless)
@@ -108,11 +120,22 @@ def _choice(parser: Parser, lexer: Lexer) -> Parser:
 
 def _lalr(source: Source, table: Table, conflict: str | None, limits: Limits) -> Compiled:
     lexers = Lexers(source, table, limits.max_nfa_states, limits.max_dfa_states)
-    lookaheads = Lookaheads(lexers, table, limits.max_dfa_states)
+    lookaheads: Lookaheads
+    if source.indents is None:
+        lookaheads = Lookaheads(lexers, table, limits.max_dfa_states)
+    else:
+        check(source, source.indents)
+        table = doubled(table, source.indents)
+        lookaheads = IndentedLookaheads(lexers, table, limits.max_dfa_states)
     outcomes = Outcomes(lookaheads, table, limits.max_states)
     stacks = Stacks(lookaheads, outcomes, table, limits.max_states)
-    first = stacks.begin(stacks.bottom, lookaheads.first_control)
-    recognizer = _fast.Grammar(lexers.automaton, stacks, first, Completion(stacks, outcomes), limits.max_states)
+    if isinstance(lookaheads, IndentedLookaheads):
+        places = Places(stacks, lookaheads)
+        first = places.begin(places.bottom, lookaheads.first_control)
+        recognizer = _fast.Grammar(lexers.automaton, places, first, IndentedCompletion(places), limits.max_states)
+    else:
+        first = stacks.begin(stacks.bottom, lookaheads.first_control)
+        recognizer = _fast.Grammar(lexers.automaton, stacks, first, Completion(stacks, outcomes), limits.max_states)
     if recognizer.start == _fast.DEAD:
         raise error_at(
             f"no text fits rule {source.start}: under Lark's lexer some terminal that every text needs always loses "

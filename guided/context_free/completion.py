@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections import deque
 from heapq import heappop, heappush
 
+from guided.context_free.indents import Places
 from guided.context_free.lexers import IGNORED
 from guided.context_free.liveness import Outcomes
-from guided.context_free.readings import END_OF_TEXT, bits
+from guided.context_free.readings import END_OF_TEXT, Readings, bits
 from guided.context_free.source import END
 from guided.context_free.stacks import Stacks
-from guided.context_free.texts import NOTHING, Text, join, spell
+from guided.context_free.texts import NOTHING, Text, join, of_bytes, spell
 
 Goal = tuple[str, int, int]  # (nonterminal, states to pop before its goto, lookahead); DONE: the text is finished
 Ends = dict[Goal, Text]
@@ -23,6 +24,20 @@ DONE: Goal = ("", -1, 0)
 # Bytes that a state on the stack is thought to need to its end, and how many lexeme ends to look at, about 0.2 ms
 # each.  The tables take seconds for the grammar of a programming language.
 SEARCHES = ((3, 300), (1, 1_000))
+
+
+class IndentedCompletion:
+    """finish(place, automaton state) -> bytes, where lines are indented: found by search alone."""
+
+    def __init__(self, places: Places) -> None:
+        self.places = places
+
+    def __call__(self, node: int, lexeme: int) -> bytes | None:
+        for cost, expansions in (*SEARCHES, (4, 20_000), (10, 50_000)):
+            found = search(self.places, node, lexeme, cost, expansions)
+            if found is not None:
+                return found
+        return None
 
 
 class Completion:
@@ -45,7 +60,7 @@ class Completion:
             self._saturate()
         best: Text | None = None
         live = self.stacks.live[node]
-        fresh = self.may_end(lexeme)
+        fresh = may_end(self.lookaheads, lexeme)
         choices = dict(self.lookaheads.shortest_lexemes(lexeme)) if lexeme >= 0 else {}
         if fresh:
             choices[END_OF_TEXT] = b""
@@ -58,29 +73,7 @@ class Completion:
 
     def search(self, node: int, lexeme: int, depth_cost: int, expansions: int) -> bytes | None:
         """A short end found by best-first search over lexemes, shallow stacks first; None if it is not found soon."""
-        stacks = self.stacks
-        queue: list[tuple[int, int, int, int, Text]] = [(0, 0, node, lexeme, NOTHING)]
-        seen = {(node, lexeme)}
-        number = 0
-        for _ in range(expansions):
-            if not queue:
-                return None
-            _, _, node, lexeme, text = heappop(queue)
-            if self.may_end(lexeme) and stacks.live[node] >> END_OF_TEXT & 1:
-                return spell(text)
-            for lookahead, more in self.lookaheads.shortest_lexemes(lexeme).items() if lexeme >= 0 else ():
-                for after in stacks.enter(node, lookahead):
-                    if after[0] >= 0 and after not in seen:
-                        seen.add(after)
-                        number += 1
-                        whole = join(text, (len(more), more, b""))
-                        heappush(queue, (whole[0] + depth_cost * stacks.depth[after[0]], number, *after, whole))
-        return None
-
-    def may_end(self, lexeme: int) -> bool:
-        """Whether no lexeme is running and no look-ahead is owed."""
-        automaton = self.lookaheads.automaton
-        return lexeme < 0 or (automaton.is_fresh(lexeme) and not automaton.is_promised(lexeme))
+        return search(self.stacks, node, lexeme, depth_cost, expansions)
 
     def readable(self, state: int, control: int) -> dict[int, Text]:
         """Lookahead -> the shortest text that reads it at the start of a lexeme in a state of the table."""
@@ -215,6 +208,33 @@ class Completion:
                         found[origin, more, lookahead] = text
             self.follow[node] = found
         return found
+
+
+def search(stacks: Stacks | Places, node: int, lexeme: int, depth_cost: int, expansions: int) -> bytes | None:
+    """A short end found by best-first search over lexemes, shallow stacks first; None if it is not found soon."""
+    queue: list[tuple[int, int, int, int, Text]] = [(0, 0, node, lexeme, NOTHING)]
+    seen = {(node, lexeme)}
+    number = 0
+    for _ in range(expansions):
+        if not queue:
+            return None
+        _, _, node, lexeme, text = heappop(queue)
+        if may_end(stacks.lookaheads, lexeme) and stacks.live[node] >> END_OF_TEXT & 1:
+            return spell(text)
+        for more, hypotheses in stacks.next_lexemes(node, lexeme) if lexeme >= 0 else ():
+            for after in hypotheses:
+                if after[0] >= 0 and after not in seen:
+                    seen.add(after)
+                    number += 1
+                    whole = join(text, of_bytes(more))
+                    heappush(queue, (whole[0] + depth_cost * stacks.depth[after[0]], number, *after, whole))
+    return None
+
+
+def may_end(readings: Readings, lexeme: int) -> bool:
+    """Whether no lexeme is running and no look-ahead is owed."""
+    automaton = readings.automaton
+    return lexeme < 0 or (automaton.is_fresh(lexeme) and not automaton.is_promised(lexeme))
 
 
 def cheapest(ends: Ends, below: Ends) -> Text | None:

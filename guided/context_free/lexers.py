@@ -27,6 +27,12 @@ class Lexers:
         program = Program(max_program)
         self.number = {terminal.name: k for k, terminal in enumerate(source.terminals)}
         self.is_ignored = [terminal.name in source.ignored for terminal in source.terminals]
+        always = source.ignored
+        if source.indents is not None:  # these have no text
+            always |= {source.indents.newline}
+            for name in (source.indents.indent, source.indents.dedent):
+                self.number[name] = len(self.is_ignored)
+                self.is_ignored.append(False)
         self.entries: list[int] = []
         for k, terminal in enumerate(source.terminals):
             if is_string(terminal) and len(terminal.pattern.value) > max_states:  # a state for each character
@@ -45,8 +51,9 @@ class Lexers:
         self.keywords: list[list[int]] = []  # per lexer: entries of the strings that other terminals read
         self.of_state: list[int] = []
         numbers: dict[frozenset[str], int] = {}
+        known = {terminal.name for terminal in source.terminals}
         for action in table.actions:
-            accepted = frozenset(name for name in action if name in self.number) | source.ignored
+            accepted = frozenset(name for name in action if name in known) | always
             if accepted not in numbers:
                 numbers[accepted] = len(self.terminals)
                 scanned, keywords = self.scanner(accepted)

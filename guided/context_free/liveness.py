@@ -9,6 +9,7 @@ Automata" (1997).
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
 from guided.context_free.lexers import IGNORED, Lexers
@@ -30,6 +31,22 @@ class Lookaheads(Readings):
         self.table = table
         self._explore()
 
+    def also_read(self, control: int) -> int:
+        """Lookaheads without text that may follow in a control; the end of the text, where nothing is owed."""
+        return 1 << END_OF_TEXT if self.may_end(control) else 0
+
+    def after_shift(self, terminal: int, control: int) -> int:
+        """The control that the next lexeme begins in, after a terminal was shifted that left `control`."""
+        return control
+
+    def is_dropped(self, state: int, terminal: int) -> bool:
+        """Whether the parser never sees a terminal in a state of the table."""
+        return terminal == IGNORED
+
+    def next_lexers(self, lexer: int, terminal: int, shift_targets: dict[int, set[int]]) -> Iterable[int]:
+        """The lexers that may read after a lexeme."""
+        return [lexer] if terminal == IGNORED else shift_targets.get(terminal, ())
+
     def _explore(self) -> None:
         """Find all states, lookaheads and controls that a text can reach, and fill `ends`."""
         shift_targets: dict[int, set[int]] = {}
@@ -47,7 +64,7 @@ class Lookaheads(Readings):
             for (lexer, _), states in list(self.starts.items()):
                 for lookahead in bits(self.ends_of(states)):
                     terminal, left = self.names[lookahead]
-                    for after in [lexer] if terminal == IGNORED else shift_targets.get(terminal, ()):
+                    for after in self.next_lexers(lexer, terminal, shift_targets):
                         for control in (left, *self.freed[lookahead]):
                             if (after, control) not in known:
                                 known.add((after, control))
@@ -80,20 +97,17 @@ class Outcomes:
         found = self.readable.get(key)
         if found is None:
             ends = self.lookaheads.ends_of(self.lookaheads.starts.get(key, ()))
-            found = self.readable[key] = ends | (1 << END_OF_TEXT if self.lookaheads.may_end(control) else 0)
+            found = self.readable[key] = ends | self.lookaheads.also_read(control)
         return found
 
     def _saturate(self) -> None:
         """Least fixed point: cells are done again when a cell that they asked has grown."""
         names, numbers = self.lookaheads.names, self.lookaheads.lexers.number
         by_name: dict[str, list[int]] = {END: [END_OF_TEXT]}
-        ignored = []
         terminal_name = {number: name for name, number in numbers.items()}
         for lookahead in range(1, len(names)):
             terminal = names[lookahead][0]
-            if terminal == IGNORED:
-                ignored.append(lookahead)
-            else:
+            if terminal != IGNORED:
                 by_name.setdefault(terminal_name[terminal], []).append(lookahead)
         self.readers: dict[tuple[int, int], set[tuple[int, int]]] = {}
         todo: list[tuple[int, int]] = []
@@ -107,7 +121,10 @@ class Outcomes:
                     todo.extend((state, lookahead) for lookahead in by_name.get(name, ()))
             lexer = self.lookaheads.lexers.of_state[state]
             todo.extend(
-                (state, lookahead) for lookahead in ignored if (lexer, names[lookahead][1]) in self.lookaheads.starts
+                (state, lookahead)
+                for lookahead in range(1, len(names))
+                if self.lookaheads.is_dropped(state, names[lookahead][0])
+                and (lexer, names[lookahead][1]) in self.lookaheads.starts
             )
         if len(todo) > self.max_items:
             raise LimitExceeded(
@@ -130,7 +147,7 @@ class Outcomes:
         """Compute one cell anew; True if it has grown."""
         terminal, control = self.lookaheads.names[lookahead]
         cell = self.popped[state].setdefault(lookahead, {})
-        if terminal == IGNORED:
+        if self.lookaheads.is_dropped(state, terminal):
             new: dict[Outcome, int] = {}
             readable = self.read_from(state, control)
             for read in bits(readable & self.fed[state]):
@@ -141,7 +158,13 @@ class Outcomes:
             return merge(cell, new)
         shifts, argument = self.table.actions[state][END if lookahead == END_OF_TEXT else terminal_name[terminal]]
         if shifts:
-            return merge(cell, self.over(state, argument, self.read_from(argument, control), (state, lookahead)))
+            control = self.lookaheads.after_shift(terminal, control)
+            grown = False
+            for target in (argument, self.table.also.get((state, terminal_name.get(terminal, END)))):
+                if target is not None:
+                    found = self.over(state, target, self.read_from(target, control), (state, lookahead))
+                    grown = merge(cell, found) or grown
+            return grown
         origin, _ = self.table.rules[argument]
         target = self.table.gotos[state].get(origin)
         if target is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class Source:
 
     terminals : those in use, in Lark's order of preference, which is one order for all lexers.
     ignored   : names of ignored terminals.
+    indents   : how lines are indented, if Lark's Indenter is asked for.
     """
 
     text: str
@@ -40,6 +41,31 @@ class Source:
     terminals: list[TerminalDef]
     rules: list[Rule]
     ignored: frozenset[str]
+    indents: Indents | None = None
+
+
+@dataclass(frozen=True)
+class Indents:
+    """What Lark's Indenter is told: names of terminals, and columns of a tab."""
+
+    newline: str
+    indent: str
+    dedent: str
+    opens: frozenset[str]
+    closes: frozenset[str]
+    tab: int
+
+    @classmethod
+    def of(cls, indenter: Any) -> Indents:
+        """From an instance of lark.indenter.Indenter."""
+        return cls(
+            indenter.NL_type,
+            indenter.INDENT_type,
+            indenter.DEDENT_type,
+            frozenset(indenter.OPEN_PAREN_types),
+            frozenset(indenter.CLOSE_PAREN_types),
+            int(indenter.tab_len),
+        )
 
 
 @dataclass(frozen=True)
@@ -49,6 +75,7 @@ class Table:
     actions : per state, terminal name -> (True, state to shift to) or (False, number of the rule to reduce).
     gotos   : per state, nonterminal -> state.
     rules   : (nonterminal, number of symbols) by number.
+    also    : a second state to shift to, which only the stack decides (indents.py).
     """
 
     start: int
@@ -56,6 +83,7 @@ class Table:
     actions: list[dict[str, tuple[bool, int]]]
     gotos: list[dict[str, int]]
     rules: list[tuple[str, int]]
+    also: dict[tuple[int, str], int] = field(default_factory=dict)
 
 
 class NotLalr(Exception):
@@ -66,7 +94,7 @@ class NotLalr(Exception):
         super().__init__(conflict)
 
 
-def read(text_or_path: str | Path, start: str, limits: Limits) -> Source:
+def read(text_or_path: str | Path, start: str, limits: Limits, indents: Indents | None = None) -> Source:
     """Read a grammar: its text, or a path (a Path, or one line that ends in ".lark").
 
     Raises GrammarError.  Text imports only what comes with Lark; a file may import its neighbours.
@@ -100,6 +128,8 @@ def read(text_or_path: str | Path, start: str, limits: Limits) -> Source:
     if all(rule.origin.name != start for rule in rules):
         raise _at(f"there is no rule {start!r} to start from", text, "")
     used = {symbol.name for rule in rules for symbol in rule.expansion if symbol.is_term} | set(ignored)
+    if indents is not None:
+        used = used - {indents.indent, indents.dedent} | {indents.newline}
     kept = []
     for terminal in terminals:
         if terminal.name not in used:
@@ -112,7 +142,7 @@ def read(text_or_path: str | Path, start: str, limits: Limits) -> Source:
     if missing:
         raise _at(f"terminal {min(missing)} is declared, but nothing says what it looks like", text, min(missing))
     kept.sort(key=lambda t: (-t.priority, -t.pattern.max_width, -len(t.pattern.value), t.name))
-    return Source(text, start, kept, rules, frozenset(ignored))
+    return Source(text, start, kept, rules, frozenset(ignored), indents)
 
 
 _NOT_CODE = re.compile(r"//[^\n]*|#[^\n]*|\"(?:[^\"\\\n]|\\.)*\"|/(?!/)(?:[^/\\\n]|\\.)+/")

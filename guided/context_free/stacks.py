@@ -8,12 +8,13 @@ docs/theory/grammars.md.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from guided.context_free.lexers import IGNORED
 from guided.context_free.liveness import FINISHED, Lookaheads, Outcome, Outcomes
 from guided.context_free.readings import END_OF_TEXT, bits
-from guided.context_free.source import Table
+from guided.context_free.source import Indents, Table
 from guided.errors import LimitExceeded
 
 NOWHERE = -1
@@ -55,6 +56,10 @@ class Stacks:
         self._over: dict[tuple[int, str, int], dict[Outcome, int]] = {}
         self._asked: dict[int, dict[Outcome, int]] = {}
         self._cuts: dict[int, int] = {}
+        self.level: list[int] = []  # node -> brackets that are open
+        self._below: list[tuple[int, int]] = []  # -2 - k is below a cut: (class, brackets that are open, at most many)
+        self._below_numbers: dict[tuple[int, int], int] = {}
+        self._brackets = brackets(table, lookaheads.lexers.source.indents)
         self.bottom = self.push(NOWHERE, table.start)
 
     def push(self, below: int, state: int) -> int:
@@ -71,13 +76,17 @@ class Stacks:
             self.parent.append(below)
             self.state.append(state)
             self.depth.append(1 + (self.depth[below] if below >= 0 else 0))
+            self.level.append(self._brackets[state] + self._level_of(below))
             self.live.append(live)
             self.follow.append(follow)
         return node
 
     def _class_of(self, below: int) -> int:
         """The class of a node; of NOWHERE, and of what was below a cut (-2 - class)."""
-        return self.follow[below] if below >= 0 else 0 if below == NOWHERE else -2 - below
+        return self.follow[below] if below >= 0 else 0 if below == NOWHERE else self._below[-2 - below][0]
+
+    def _level_of(self, below: int) -> int:
+        return self.level[below] if below >= 0 else 0 if below == NOWHERE else self._below[-2 - below][1]
 
     def cut(self, node: int) -> int:
         """The stack with its upper CUT_DEPTH states only; itself if it has no more."""
@@ -90,7 +99,10 @@ class Stacks:
                 below = self.parent[below]
             found = node
             if below >= 0:
-                found = -2 - self.follow[below]
+                key = (self.follow[below], min(self.level[below], CUT_DEPTH + 2))
+                found = self._below_numbers.setdefault(key, -2 - len(self._below))
+                if -2 - found == len(self._below):
+                    self._below.append(key)
                 for state in reversed(states):
                     found = self.push(found, state)
             self._cuts[node] = found
@@ -111,7 +123,10 @@ class Stacks:
             if action is None:
                 break
             if action[0]:
-                found = self.push(node, action[1])
+                target = action[1]
+                if self.table.also and self.level[node] == 1:  # closing the last bracket leads outside
+                    target = self.table.also.get((self.state[node], self.names[terminal]), target)
+                found = self.push(node, target)
                 break
             origin, size = self.table.rules[action[1]]
             for _ in range(size):
@@ -140,6 +155,11 @@ class Stacks:
         terminal, control = self.lookaheads.names[lookahead]
         after = node if terminal == IGNORED else self.shift(node, terminal)
         return ((after, -1),) if after < 0 else self.begin(after, control)
+
+    def next_lexemes(self, node: int, lexeme: int) -> Iterator[tuple[bytes, tuple[Hypothesis, ...]]]:
+        """For every lexeme that can be read from here: a shortest text of it, and what may run after it."""
+        for lookahead, text in self.lookaheads.shortest_lexemes(lexeme).items():
+            yield text, self.enter(node, lookahead)
 
     def begin(self, node: int, control: int) -> tuple[Hypothesis, ...]:
         """What may run on a stack; (node, -1) where only the end of the text can follow."""
@@ -216,7 +236,10 @@ class Stacks:
         if found is None:
             found = self._asked[state] = {}
             above = set(self.table.gotos[state].values())
-            above |= {argument for shifts, argument in self.table.actions[state].values() if shifts}
+            for name, (shifts, argument) in self.table.actions[state].items():
+                if shifts:
+                    above.add(argument)
+                    above.add(self.table.also.get((state, name), argument))
             for top in above:
                 for outcomes in (self.outcomes.reduced[top], *self.outcomes.popped[top].values()):
                     for outcome, after in outcomes.items():
@@ -237,6 +260,17 @@ class Stacks:
                 found = self.outcomes.over(state, target, 1 << lookahead, None)
             self._over[key] = found
         return found
+
+
+def brackets(table: Table, indents: Indents | None) -> list[int]:
+    """By state of the table: 1 if it is entered by an opening bracket, -1 by a closing one."""
+    found = [0] * len(table.actions)
+    if indents is not None:
+        for state, action in enumerate(table.actions):
+            for name, (shifts, target) in action.items():
+                if shifts and name in indents.opens | indents.closes:
+                    found[target] = found[table.also.get((state, name), target)] = 1 if name in indents.opens else -1
+    return found
 
 
 def describe(stacks: Stacks) -> dict[str, Any]:
