@@ -98,7 +98,7 @@ def compile_grammar(
         raise error_at(f"no finite text fits rule {endless}: it derives only itself", source, endless)
     conflict = None
     if parser != "earley":
-        table, conflict = _table(source, parser)
+        table, conflict = (lalr_table(source, strict=False), None) if indents else _table(source, parser)
         if table is not None:
             return _lalr(source, table, conflict, limits)
     return _earley(source, conflict, limits, complete=lexer == "dynamic_complete")

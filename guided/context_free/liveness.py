@@ -89,6 +89,10 @@ class Outcomes:
         self.popped: list[dict[int, dict[Outcome, int]]] = [{} for _ in range(n)]
         self.reduced: list[dict[Outcome, int]] = [{} for _ in range(n)]
         self.fed = [0] * n  # lookaheads that have a cell in popped
+        self.relevant = [0] * n  # lookaheads under which anything becomes of a state
+        self._unions: dict[tuple[int, int], Union] = {}
+        self._unions_of: list[list[Union]] = [[] for _ in range(n)]
+        self._grown: list[tuple[int, int]] = []  # cells to compute anew
         self._saturate()
 
     def read_from(self, state: int, control: int) -> int:
@@ -109,7 +113,6 @@ class Outcomes:
             terminal = names[lookahead][0]
             if terminal != IGNORED:
                 by_name.setdefault(terminal_name[terminal], []).append(lookahead)
-        self.readers: dict[tuple[int, int], set[tuple[int, int]]] = {}
         todo: list[tuple[int, int]] = []
         masks = {name: sum(1 << lookahead for lookahead in found) for name, found in by_name.items()}
         for state, action in enumerate(self.table.actions):
@@ -132,51 +135,67 @@ class Outcomes:
             )
         for state, lookahead in todo:
             self.fed[state] |= 1 << lookahead
+        for state, outcomes in enumerate(self.reduced):
+            self.relevant[state] = self.fed[state]
+            for mask in outcomes.values():
+                self.relevant[state] |= mask
         waiting = set(todo)
         queue = deque(reversed(todo))
         while queue:
             cell = queue.popleft()
             waiting.discard(cell)
-            if self._update(*cell, terminal_name):
-                for reader in self.readers.get(cell, ()):
-                    if reader not in waiting:
-                        waiting.add(reader)
-                        queue.append(reader)
+            self._update(*cell, terminal_name)
+            for reader in self._grown:
+                if reader not in waiting:
+                    waiting.add(reader)
+                    queue.append(reader)
+            self._grown.clear()
 
     def _update(self, state: int, lookahead: int, terminal_name: dict[int, str]) -> bool:
         """Compute one cell anew; True if it has grown."""
         terminal, control = self.lookaheads.names[lookahead]
-        cell = self.popped[state].setdefault(lookahead, {})
+        reader = (state, lookahead)
+        new: dict[Outcome, int] = {}
         if self.lookaheads.is_dropped(state, terminal):
-            new: dict[Outcome, int] = {}
-            readable = self.read_from(state, control)
-            for read in bits(readable & self.fed[state]):
-                self._ask((state, read), (state, lookahead))
-                merge(new, self.popped[state].get(read, {}))
-            for outcome, after in self.reduced[state].items():
-                merge_one(new, outcome, after & readable)
-            return merge(cell, new)
-        shifts, argument = self.table.actions[state][END if lookahead == END_OF_TEXT else terminal_name[terminal]]
-        if shifts:
-            control = self.lookaheads.after_shift(terminal, control)
-            grown = False
-            for target in (argument, self.table.also.get((state, terminal_name.get(terminal, END)))):
-                if target is not None:
-                    found = self.over(state, target, self.read_from(target, control), (state, lookahead))
-                    grown = merge(cell, found) or grown
-            return grown
-        origin, _ = self.table.rules[argument]
-        target = self.table.gotos[state].get(origin)
-        if target is None:
+            merge(new, self.union(state, self.read_from(state, control), reader))
+        else:
+            shifts, argument = self.table.actions[state][END if lookahead == END_OF_TEXT else terminal_name[terminal]]
+            if shifts:
+                control = self.lookaheads.after_shift(terminal, control)
+                for target in (argument, self.table.also.get((state, terminal_name.get(terminal, END)))):
+                    if target is not None:
+                        merge(new, self.over(state, target, self.read_from(target, control), reader))
+            else:
+                target = self.table.gotos[state].get(self.table.rules[argument][0])
+                if target is not None and lookahead == END_OF_TEXT and target == self.table.end:
+                    new = {FINISHED: 1}
+                elif target is not None:
+                    new = self.over(state, target, 1 << lookahead, reader)
+        cell = self.popped[state].setdefault(lookahead, {})
+        if not merge(cell, new):
             return False
-        return merge(cell, self._reduced(state, target, lookahead, (state, lookahead)))
+        for union in self._unions_of[state]:
+            if union.feed >> lookahead & 1 and merge(union.outcomes, new):
+                self._grown.extend(union.readers)
+        return True
 
-    def _reduced(self, state: int, target: int, lookahead: int, reader: Any) -> dict[Outcome, int]:
-        if lookahead == END_OF_TEXT and target == self.table.end:
-            return {FINISHED: 1}
-        return self.over(state, target, 1 << lookahead, reader)
+    def union(self, state: int, feed: int, reader: tuple[int, int] | None) -> dict[Outcome, int]:
+        """What becomes of a state under one of several lookaheads; `reader` is a cell to compute anew if that grows."""
+        feed &= self.relevant[state]
+        union = self._unions.get((state, feed))
+        if union is None:
+            union = self._unions[state, feed] = Union(feed)
+            self._unions_of[state].append(union)
+            for outcome, mask in self.reduced[state].items():
+                if mask & feed:
+                    union.outcomes[outcome] = mask & feed
+            for lookahead in bits(feed & self.fed[state]):
+                merge(union.outcomes, self.popped[state].get(lookahead, {}))
+        if reader is not None:
+            union.readers.add(reader)
+        return union.outcomes
 
-    def over(self, state: int, pushed: int, lookaheads: int, reader: Any) -> dict[Outcome, int]:
+    def over(self, state: int, pushed: int, lookaheads: int, reader: tuple[int, int] | None) -> dict[Outcome, int]:
         """What becomes of `state` after `pushed` was put on it and one of `lookaheads` is fed, until `state`
         is popped.
         """
@@ -186,20 +205,14 @@ class Outcomes:
         gotos = self.table.gotos[state]
         while todo:
             top, feed = todo.pop()
-            feed &= ~done.get(top, 0)
-            if not feed:
+            known = done.get(top, 0)
+            if not feed & ~known:
                 continue
-            done[top] = done.get(top, 0) | feed
-            outcomes = [(outcome, mask & feed) for outcome, mask in self.reduced[top].items()]
-            for lookahead in bits(feed & self.fed[top]):
-                self._ask((top, lookahead), reader)
-                outcomes.extend(self.popped[top].get(lookahead, {}).items())
-            for outcome, after in outcomes:
+            done[top] = known | feed
+            for outcome, after in self.union(top, feed, reader).items():
                 origin, more = outcome
-                if outcome == FINISHED:
-                    found[FINISHED] = 1
-                elif more:
-                    merge_one(found, (origin, more - 1), after)
+                if more:
+                    found[origin, more - 1] = found.get((origin, more - 1), 0) | after
                 elif origin in gotos:
                     target = gotos[origin]
                     if after & 1 and target == self.table.end:
@@ -207,11 +220,20 @@ class Outcomes:
                         after &= ~1
                     if after:
                         todo.append((target, after))
+                elif outcome == FINISHED:
+                    found[FINISHED] = 1
         return found
 
-    def _ask(self, cell: tuple[int, int], reader: Any) -> None:
-        if reader is not None:
-            self.readers.setdefault(cell, set()).add(reader)
+
+class Union:
+    """What becomes of a state under one of the lookaheads `feed`, and the cells that asked for it."""
+
+    __slots__ = ("feed", "outcomes", "readers")
+
+    def __init__(self, feed: int) -> None:
+        self.feed = feed
+        self.outcomes: dict[Outcome, int] = {}
+        self.readers: set[tuple[int, int]] = set()
 
 
 def merge(into: dict[Outcome, int], new: dict[Outcome, int]) -> bool:
