@@ -95,4 +95,9 @@ def _of_text(text: str, start: str, parser: Parser, lexer: Lexer, limits: Limits
 
 @lru_cache(maxsize=32)
 def _shipped(name: str, start: str) -> Constraint:
-    return _make(_folder() / f"{name}.lark", start, "auto", "auto", DEFAULT_LIMITS)
+    postlex = None
+    if name == "python":
+        from lark.indenter import PythonIndenter
+
+        postlex = PythonIndenter()  # type: ignore[no-untyped-call]
+    return _make(_folder() / f"{name}.lark", start, "auto", "auto", DEFAULT_LIMITS, postlex)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import Any
 
 from guided.context_free.lexers import IGNORED, Lexers
 from guided.context_free.readings import END_OF_TEXT, Readings, bits

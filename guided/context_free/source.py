@@ -303,13 +303,13 @@ class _Importer:
     """Lark asks it first for every import: the folder of the file, or else only what comes with Lark."""
 
     def __init__(self, path: Path | None) -> None:
-        self.folder = path.parent if path else None
+        self.path, self.folder = path, path.parent if path else None
         self.shipped = FromPackageLoader("lark", ("grammars",))
 
     def __call__(self, base_path: str | None, grammar_path: str) -> tuple[Any, str]:
         if self.folder is not None:
             neighbour = self.folder / grammar_path
-            if neighbour.is_file():
+            if neighbour.is_file() and neighbour != self.path:
                 return str(neighbour), neighbour.read_text(encoding="utf-8")
         try:
             found: tuple[Any, str] = self.shipped(None, grammar_path)
