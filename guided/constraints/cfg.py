@@ -99,5 +99,5 @@ def _shipped(name: str, start: str) -> Constraint:
     if name == "python":
         from lark.indenter import PythonIndenter
 
-        postlex = PythonIndenter()  # type: ignore[no-untyped-call]
+        postlex = PythonIndenter()
     return _make(_folder() / f"{name}.lark", start, "auto", "auto", DEFAULT_LIMITS, postlex)

@@ -14,16 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from lark import exceptions
-from lark.common import ParserConf
 from lark.grammar import Rule, Terminal
 from lark.lexer import PatternStr, TerminalDef
 from lark.load_grammar import FromPackageLoader, load_grammar
-from lark.parsers.lalr_analysis import LALR_Analyzer, Shift
 
+from guided.context_free.lalr import Automaton, Conflict
 from guided.errors import GrammarError, LimitExceeded
 from guided.limits import Limits
 
-END = "$END"
 MAX_BRACKETS = 500  # nested; Lark recurses on them
 
 
@@ -170,40 +168,18 @@ def lalr_table(source: Source, *, strict: bool) -> Table:
     """Lark's table.  strict : raise NotLalr for a shift/reduce conflict, where Lark would shift; others
     always raise it.
     """
-    analyzer = LALR_Analyzer(ParserConf(source.rules, {}, [source.start]), strict=strict)
+    automaton = Automaton(source.rules, source.start)
     try:
-        analyzer.compute_lalr()
-    except exceptions.GrammarError as error:
-        if "conflict" in str(error) or "collision" in str(error):
-            raise NotLalr(str(error)) from None
-        raise _placed(error, source.text) from None
-    except RecursionError:
-        raise GrammarError("the grammar is nested too deeply for Lark to analyse it") from None
-    made = analyzer.parse_table
-    numbers: dict[Any, int] = {}
-    rules: list[tuple[str, int]] = []
-    actions: list[dict[str, tuple[bool, int]]] = []
-    gotos: list[dict[str, int]] = []
-    nonterminals = {
-        str(rule.origin.name) for rule in source.rules
-    }  # Lark's names are tokens, which are slow to compare
-    for state in range(len(made.states)):
-        action: dict[str, tuple[bool, int]] = {}
-        goto: dict[str, int] = {}
-        for token, (kind, argument) in made.states[state].items():
-            name = sys.intern(str(token))
-            if name in nonterminals:
-                goto[name] = argument
-            elif kind is Shift:
-                action[name] = (True, argument)
-            else:
-                if argument not in numbers:
-                    numbers[argument] = len(rules)
-                    rules.append((sys.intern(str(argument.origin.name)), len(argument.expansion)))
-                action[name] = (False, numbers[argument])
-        actions.append(action)
-        gotos.append(goto)
-    return Table(made.start_states[source.start], made.end_states[source.start], actions, gotos, rules)
+        made = automaton.actions(strict=strict)
+    except Conflict as error:
+        raise NotLalr(str(error)) from None
+    names = [sys.intern(name) for name in automaton.names]
+    rules = [(sys.intern(str(rule.origin.name)), len(rule.expansion)) for rule in source.rules]
+    actions = [{sys.intern(name): action for name, action in row.items()} for row in made]
+    gotos = [
+        {names[name]: to for name, to in row.items() if automaton.is_nonterminal[name]} for row in automaton.transitions
+    ]
+    return Table(0, gotos[0][source.start], actions, gotos, rules)
 
 
 def is_string(terminal: TerminalDef) -> bool:
