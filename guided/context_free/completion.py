@@ -11,10 +11,10 @@ from collections import deque
 from heapq import heappop, heappush
 
 from guided.context_free.indents import Places
+from guided.context_free.lalr import END
 from guided.context_free.lexers import IGNORED
 from guided.context_free.liveness import Outcomes
 from guided.context_free.readings import END_OF_TEXT, Readings, bits
-from guided.context_free.source import END
 from guided.context_free.stacks import Stacks
 from guided.context_free.texts import NOTHING, Text, join, of_bytes, spell
 

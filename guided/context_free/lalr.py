@@ -143,11 +143,14 @@ class Automaton:
         _spread(follow, reads)
         includes: list[set[int]] = [set() for _ in places]
         lookback: list[list[tuple[int, int]]] = [[] for _ in places]
+        dots_of: list[dict[int, list[int]]] = []  # state -> nonterminal -> dots in its rules
+        for dots in self.closure:
+            dots_of.append({})
+            for dot in dots:
+                dots_of[-1].setdefault(self.origin[self.rule_of[dot]], []).append(dot)
         for number, (state, name) in enumerate(places):
-            for dot in self.closure[state]:
+            for dot in dots_of[state].get(name, ()):
                 rule = self.rule_of[dot]
-                if self.origin[rule] != name:
-                    continue
                 here, place = state, dot
                 inner: list[tuple[int, int]] = []  # transitions on nonterminals on the way, with their dots
                 while symbol[place] >= 0:
@@ -165,12 +168,12 @@ class Automaton:
         _spread(follow, [list(others) for others in includes])
         for number, found in enumerate(follow):
             for state, rule in lookback[number]:
-                row = self.lookaheads[state]
+                reductions = self.lookaheads[state]
                 left = found
                 while left:
                     low = left & -left
                     left ^= low
-                    row.setdefault(low.bit_length() - 1, set()).add(rule)
+                    reductions.setdefault(low.bit_length() - 1, set()).add(rule)
 
     def _rest_is_nullable(self, dot: int) -> bool:
         while self.symbol[dot] >= 0:
@@ -184,7 +187,7 @@ class Automaton:
     def actions(self, *, strict: bool) -> list[dict[str, tuple[bool, int]]]:
         """By state: terminal -> (True, state to shift to) or (False, rule to reduce); rules by number in `rules`.
 
-        Raises Conflict as Lark does: a reduction against another one where no priority decides; strict: against a shift.
+        Raises Conflict as Lark does: a reduction against another where no priority decides; strict: against a shift.
         """
         made = []
         collisions = []

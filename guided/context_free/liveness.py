@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
+from guided.context_free.lalr import END
 from guided.context_free.lexers import IGNORED, Lexers
 from guided.context_free.readings import END_OF_TEXT, Readings, bits
-from guided.context_free.source import END, Table
+from guided.context_free.source import Table
 from guided.errors import LimitExceeded
 
 FINISHED = ("", -1)  # outcome: the whole text was read
