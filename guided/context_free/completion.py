@@ -33,7 +33,7 @@ class IndentedCompletion:
         self.places = places
 
     def __call__(self, node: int, lexeme: int) -> bytes | None:
-        for cost, expansions in (*SEARCHES, (4, 20_000), (10, 50_000)):
+        for cost, expansions in ((10, 500), (3, 2_000), (30, 20_000)):
             found = search(self.places, node, lexeme, cost, expansions)
             if found is not None:
                 return found

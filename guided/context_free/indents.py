@@ -23,6 +23,7 @@ NO_NEWLINE = -2  # column of a newline lexeme in which no line has ended yet
 NOT_RUNNING = -1
 MAX_COLUMN = 1_000
 MAX_LEVELS = 200
+FIRST_FORK = -16  # as in _fast/cut.pyx
 RESET = 1 << 20  # effect of a text on the column: RESET if a line ended in it, and blanks since
 
 PLAIN, AFTER_NEWLINE, AFTER_DEDENT, AT_END = range(4)
@@ -238,7 +239,6 @@ class Places:
     def next_lexemes(self, place: int, lexeme: int) -> Iterator[tuple[bytes, tuple[Hypothesis, ...]]]:
         """For every lexeme that can be read from here: a shortest text of it, and what may run after it."""
         stack, columns, _ = self.parts[place]
-        automaton = self.lookaheads.automaton
         for lookahead, text in self.lookaheads.shortest_lexemes(lexeme).items():
             if not self.lookaheads.newlines >> lookahead & 1 or self.stacks.level[stack] > 0:
                 yield text, self.enter(place, lookahead)
@@ -246,14 +246,22 @@ class Places:
             for column in (*columns, columns[-1] + 1):  # the blanks say how the parser goes on
                 for line in (b"", b"\n"):
                     whole = line + b" " * column
-                    here, state = place, lexeme
-                    for byte in whole:
-                        state = automaton.step(state, byte)
-                        if state < 0:
-                            break
-                        here = self.read(here, state, byte)
-                    if state >= 0 and self.lookaheads.here[state] == lookahead:
-                        yield whole, self.enter(here, lookahead)
+                    for here, state in self.run(place, lexeme, whole):
+                        if self.lookaheads.here[state] == lookahead:
+                            yield whole, self.enter(here, lookahead)
+
+    def run(self, place: int, lexeme: int, text: bytes) -> list[Hypothesis]:
+        """The running lexeme after a text, which it must read whole; several where a look-ahead is guessed."""
+        automaton = self.lookaheads.automaton
+        running = [(place, lexeme)]
+        for byte in text:
+            after = []
+            for here, state in running:
+                step = automaton.step(state, byte)
+                for other in (step,) if step >= 0 else automaton.forks[FIRST_FORK - step] if step <= FIRST_FORK else ():
+                    after.append((self.read(here, other, byte), other))
+            running = after
+        return running
 
     def next_line(
         self, stack: int, columns: tuple[int, ...], column: int, lookahead: int, control: int
