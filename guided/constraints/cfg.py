@@ -13,8 +13,6 @@ from guided.errors import ConstraintError
 from guided.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
-    from lark.indenter import Indenter
-
     from guided.context_free.compile import Lexer, Parser
 
 
@@ -24,7 +22,7 @@ def cfg(
     *,
     parser: Parser = "auto",
     lexer: Lexer = "auto",
-    postlex: Indenter | None = None,
+    postlex: object = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Constraint:
     """The texts that Lark itself parses with a grammar.
@@ -34,7 +32,8 @@ def cfg(
         one; "auto" is "lalr" where the grammar has no conflict, and "earley" otherwise (explain() says which).
     lexer  : "contextual" goes with "lalr"; "dynamic" (a terminal is read to the end that `re` prefers) or
         "dynamic_complete" (and to shorter ones) with "earley".
-    postlex : a lark.indenter.Indenter, for languages whose blocks are indented; goes with "lalr".
+    postlex : a lark.indenter.Indenter, for languages whose blocks are indented, or "python" for Lark's PythonIndenter;
+        goes with "lalr".
     Raises GrammarError with line and column, also where no text fits at all; LimitExceeded.
     """
     if not isinstance(lark_text_or_path, str | Path):
@@ -75,7 +74,7 @@ def _make(
     parser: Parser,
     lexer: Lexer,
     limits: Limits,
-    postlex: Indenter | None = None,
+    postlex: object = None,
 ) -> Constraint:
     from guided.context_free.compile import compile_grammar  # Lark is loaded when the first grammar is
 
@@ -95,9 +94,5 @@ def _of_text(text: str, start: str, parser: Parser, lexer: Lexer, limits: Limits
 
 @lru_cache(maxsize=32)
 def _shipped(name: str, start: str) -> Constraint:
-    postlex = None
-    if name == "python":
-        from lark.indenter import PythonIndenter
-
-        postlex = PythonIndenter()
+    postlex = "python" if name == "python" else None
     return _make(_folder() / f"{name}.lark", start, "auto", "auto", DEFAULT_LIMITS, postlex)

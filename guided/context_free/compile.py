@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from lark.indenter import Indenter
+from lark.indenter import Indenter, PythonIndenter
 
 from guided import _fast
 from guided.context_free import kernels as earley
@@ -87,6 +87,8 @@ def compile_grammar(
     parser = _choice(parser, lexer)
     indents = None
     if postlex is not None:
+        if postlex == "python":
+            postlex = PythonIndenter()
         if not isinstance(postlex, Indenter):
             raise GrammarError(f"postlex must be a lark.indenter.Indenter, not {type(postlex).__name__}")
         if parser == "earley":
