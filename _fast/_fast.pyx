@@ -34,6 +34,7 @@ include "index.pyx"          # a recogniser met a vocabulary
 include "indexes.pyx"        # the same for composed languages
 include "networks.pyx"       # the same for languages one after another
 include "grammar.pyx"        # a Lark grammar: lexemes, stacks, masks
+include "earley.pyx"         # the same for grammars that are not LALR
 include "matcher.pyx"        # one text in the making
 include "known.pyx"          # what is known of a mask without making it
 include "random.pyx"         # random numbers by address

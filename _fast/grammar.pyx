@@ -7,6 +7,10 @@
 # Derivation: docs/theory/grammars.md.
 
 
+cdef enum:
+    LINE_ENDED = 1 << 20          # indents.RESET
+
+
 cdef class Grammar(Recognizer):
     """The language of a Lark grammar.
 
@@ -23,18 +27,20 @@ cdef class Grammar(Recognizer):
     cdef dict numbers                 # hypotheses -> state
     cdef set doubtful_ends            # states with cut stacks of which it is not known whether the text may end there
     cdef list hypotheses              # state -> ((stack, automaton state), ...), sorted
+    cdef bint has_columns             # stacks are places with columns (guided/context_free/indents.py)
 
     def __init__(self, CutAutomaton automaton, stacks, start, finish, int32_t max_states):
         cdef int32_t byte
         self.automaton, self.stacks, self.finish, self.max_states = automaton, stacks, finish, max_states
         self.ends, self.here, self.live = stacks.lookaheads.ends, stacks.lookaheads.here, stacks.live
         self.entered, self.numbers, self.hypotheses, self.doubtful_ends = {}, {}, [], set()
+        self.has_columns = hasattr(stacks, "moved")
         for byte in range(256):
             self.byte_class[byte] = automaton.byte_class[byte]
         self.n_classes = automaton.n_classes
-        node, lexeme = start
-        if self.can_start(node, lexeme):
-            self.start = self.intern((start,))
+        start = tuple(sorted([pair for pair in start if self.can_start(pair[0], pair[1])]))
+        if start:
+            self.start = self.intern(start)
 
     cdef bint can_start(self, node, state_t lexeme):
         """Whether any text at all can follow a stack and the start of a lexeme: some lexeme, or the end."""
@@ -60,52 +66,59 @@ cdef class Grammar(Recognizer):
         return state
 
     cdef tuple enter(self, node, lookahead):
-        """The hypothesis after a lexeme; None if nothing can follow; (DOUBT, -1)."""
+        """The hypotheses after a lexeme; ((DOUBT, -1),)."""
         key = (node, lookahead)
-        found = self.entered.get(key, self)
-        if found is self:
-            found = self.stacks.enter(node, lookahead)
-            if found[0] == DEAD_STATE:
-                found = None
-            self.entered[key] = found
+        found = self.entered.get(key)
+        if found is None:
+            found = self.entered[key] = tuple(sorted([
+                pair for pair in self.stacks.enter(node, lookahead) if pair[0] < 0 or self.can_start(pair[0], pair[1])]))
         return <tuple>found
 
-    cdef tuple read(self, node, state_t lexeme, uint8_t byte):
-        """The hypothesis after a byte of the running lexeme; None if it can lead nowhere."""
+    cdef int read(self, node, state_t lexeme, uint8_t byte, list made) except -1:
+        """Add the hypotheses after a byte of the running lexeme."""
         cdef state_t after
         if lexeme < 0:
-            return None
+            return 0
         after = self.automaton.after(lexeme, byte)
-        if after < 0 or not (self.ends[after] & self.live[node]):
-            return None
+        if after >= 0:
+            self.arrive(node, after, byte, made)
+        elif after <= FIRST_FORK:
+            for after in self.automaton.forks[FIRST_FORK - after]:
+                self.arrive(node, after, byte, made)
+        return 0
+
+    cdef int arrive(self, node, state_t after, uint8_t byte, list made) except -1:
+        if not (self.ends[after] & self.live[node]):
+            return 0
+        if self.has_columns:
+            node = self.stacks.read(node, after, byte)
         lookahead = self.here[after]
         if lookahead >= 0 and self.automaton.is_final(after):
-            return self.enter(node, lookahead)          # nothing can be added to it: the next lexeme begins
-        return (node, after)
+            made.extend(self.enter(node, lookahead))          # nothing can be added to it: the next lexeme begins
+        else:
+            made.append((node, after))
+        return 0
 
     cdef state_t derive(self, state_t state, uint8_t byte) except? FAILED_STATE:
         cdef state_t lexeme
         made = []
         for node, lexeme in self.hypotheses[state]:
-            after = self.read(node, lexeme, byte)
-            if after is not None:
-                made.append(after)
+            self.read(node, lexeme, byte, made)
             lookahead = self.here[lexeme] if lexeme >= 0 else -1
             if lookahead >= 0:
-                after = self.enter(node, lookahead)
-                if after is not None and after[0] >= 0:
-                    after = self.read(after[0], after[1], byte)
-                if after is not None and after not in made:
-                    made.append(after)
+                for pair in self.enter(node, lookahead):
+                    if pair[0] < 0:
+                        return DOUBT_STATE
+                    self.read(pair[0], pair[1], byte, made)
         for node, _ in made:
             if node < 0:
                 return DOUBT_STATE
         if not made:
             return DEAD_STATE
         if len(made) > 1:
+            made = sorted(set(made))
             if len(made) > 64:
                 raise LimitExceeded("max_states", 64, len(made), "the grammar, at this point of the text, in open questions,")
-            made = sorted(set(made))
         return self.intern(tuple(made))
 
     cpdef state_t saturate(self, state_t state, int32_t horizon) except? FAILED_STATE:
@@ -135,6 +148,12 @@ cdef class Grammar(Recognizer):
 
 cdef class CutIndex(LexerIndex):
     """What every token does to one grammar's lexers: entries by (automaton state, lookaheads wanted)."""
+    cdef bint munch                   # whether a lexeme that could be longer may not end
+    cdef object newlines              # lookaheads of the newline that indents follow; 0 if there are none
+    cdef int32_t tab                  # columns of a tab
+
+    def __cinit__(self, Recognizer lexer, Trie trie, int32_t n_words):
+        self.munch, self.newlines, self.tab = True, 0, 0
 
     cdef LexerEntry entry_for(self, state_t state, wanted, list ends, list here):
         key = (state, wanted)
@@ -154,7 +173,7 @@ cdef class CutIndex(LexerIndex):
         cdef CutAutomaton automaton = <CutAutomaton>self.lexer
         cdef LexerEntry entry = LexerEntry()
         cdef Trie trie = self.trie
-        cdef int32_t node = 1, depth, k, lookahead
+        cdef int32_t node = 1, end_node, depth, k, lookahead
         cdef state_t before, after
         cdef Leaving group
         cdef int32_t n_known = <int32_t>len(ends)
@@ -165,13 +184,33 @@ cdef class CutIndex(LexerIndex):
             raise MemoryError()
         groups = {}
         self.path[0] = state
+        moves = array("i", bytes(4 * (trie.max_depth + 2)))
+        cdef int32_t[::1] effect = moves              # depth -> what the text does to the column (indents.py)
+        cdef bint has_columns = bool(self.newlines)
+        todo = []                                     # (node, one of the states that a fork leads to, effect)
+        end_node = trie.n_nodes
+        after = UNKNOWN_STATE
         try:
-            while node < trie.n_nodes:
+            while True:
+                if node >= end_node:
+                    if not todo:
+                        break
+                    node, after, k = todo.pop()
+                    effect[trie.depth[node]] = k
+                    end_node = node + trie.subtree[node]
                 depth = trie.depth[node]
                 before = self.path[depth - 1]
-                after = automaton.after(before, trie.byte[node])
-                if depth > 1 and kind[before] == 3 and (after < 0 or <int32_t>automaton.labels_of[after] < 0):
-                    self.leave_with(groups, here[before], node, node + trie.subtree[node], depth - 1)
+                if has_columns and after == UNKNOWN_STATE:
+                    effect[depth] = moved_by(effect[depth - 1], trie.byte[node], self.tab)
+                if after == UNKNOWN_STATE:
+                    after = automaton.after(before, trie.byte[node])
+                    if depth > 1 and kind[before] == 3 and (
+                            after < 0 or not self.munch or <int32_t>automaton.labels_of[after] < 0):
+                        self.leave_with(groups, here[before], effect[depth - 1], node, node + trie.subtree[node], depth - 1)
+                    if after <= FIRST_FORK:
+                        for other in automaton.forks[FIRST_FORK - after]:
+                            todo.append((node, other, effect[depth]))
+                        after = DEAD_STATE
                 if after >= 0 and kind[after] == 0:
                     kind[after] = 1
                     if ends[after] & wanted:
@@ -181,17 +220,17 @@ cdef class CutIndex(LexerIndex):
                             kind[after] = 4 if automaton.is_final(after) else 3
                 if after < 0 or kind[after] == 1:
                     node += trie.subtree[node]
-                    continue
-                if kind[after] == 4:
-                    group = self.leave_with(groups, here[after], node + 1, node + trie.subtree[node], depth)
+                elif kind[after] == 4:
+                    group = self.leave_with(groups, here[after], effect[depth], node + 1, node + trie.subtree[node], depth)
                     for k in range(trie.first[node], trie.first[node + 1]):
                         group.ended.append(trie.order[k])
                     node += trie.subtree[node]
-                    continue
-                self.path[depth] = after
-                for k in range(trie.first[node], trie.first[node + 1]):
-                    set_bit(entry.inner, trie.order[k])
-                node += 1
+                else:
+                    self.path[depth] = after
+                    for k in range(trie.first[node], trie.first[node + 1]):
+                        set_bit(entry.inner, trie.order[k])
+                    node += 1
+                after = UNKNOWN_STATE
         finally:
             free(kind)
         entry.leaving = list(groups.values())
@@ -203,19 +242,29 @@ cdef class CutIndex(LexerIndex):
         lexer_bytes += entry.n_bytes
         return entry
 
-    cdef Leaving leave_with(self, dict groups, lookahead, int32_t first_node, int32_t end_node, int32_t depth):
+    cdef Leaving leave_with(self, dict groups, lookahead, int32_t effect, int32_t first_node, int32_t end_node, int32_t depth):
         """Note that the tokens of a run of siblings leave the lexeme, which was `lookahead`, after `depth` bytes."""
         cdef Leaving group
-        found = groups.get(lookahead)
+        key = (lookahead, effect) if (self.newlines >> lookahead) & 1 else (lookahead,)
+        found = groups.get(key)
         if found is None:
-            group = groups[lookahead] = Leaving()
-            group.labels, group.ended = (lookahead,), []
+            group = groups[key] = Leaving()
+            group.labels, group.ended = key, []
         else:
             group = <Leaving>found
         if first_node < end_node:
             group.add(first_node, end_node, depth)
             group.n_tokens += self.trie.first[end_node] - self.trie.first[first_node]
         return group
+
+
+cdef inline int32_t moved_by(int32_t effect, uint8_t byte, int32_t tab) noexcept:
+    """The effect of a text on the column, one byte longer: LINE_ENDED if a line ended in it, and the blanks since."""
+    if byte == 0x0A:
+        return LINE_ENDED
+    if byte == 0x20 or byte == 0x09:
+        return effect + (1 if byte == 0x20 else tab)
+    return effect
 
 
 cdef class GrammarIndex(Index):
@@ -225,6 +274,9 @@ cdef class GrammarIndex(Index):
     def __init__(self, Grammar recognizer, vocab, int64_t max_mask_bytes):
         Index.__init__(self, recognizer, vocab, max_mask_bytes)
         self.lexemes = CutIndex(recognizer.automaton, self.trie, self.n_words)
+        if recognizer.has_columns:
+            self.lexemes.newlines = recognizer.stacks.lookaheads.newlines
+            self.lexemes.tab = recognizer.stacks.tab
 
     cdef int fill(self, state_t state, word_t* mask) except -1:
         cdef Grammar grammar = <Grammar>self.recognizer
@@ -269,18 +321,19 @@ cdef class GrammarIndex(Index):
         memcpy(mask, entry.inner, <size_t>self.n_words * sizeof(word_t))
         questions = []
         for group in entry.leaving:
-            pair = grammar.enter(node, group.labels[0])
-            if pair is None:
+            place = grammar.stacks.moved(node, group.labels[1]) if len(group.labels) > 1 else node
+            pairs = grammar.enter(place, group.labels[0])
+            if not pairs:
                 continue
             for token in group.ended:
                 set_bit(mask, token)
-            if pair[0] < 0:                           # in doubt, with all that goes on after the lexeme
+            if pairs[0][0] < 0:                       # in doubt, with all that goes on after the lexeme
                 for number in range(group.n_segments):
                     segment = group.segments + number
                     for k in range(self.trie.first[segment.first_node], self.trie.first[segment.end_node]):
                         questions.append(self.trie.order[k])
                 continue
-            after = grammar.saturate(grammar.intern((pair,)), 0)
+            after = grammar.saturate(grammar.intern(pairs), 0)
             group.merge_if_it_pays(self.trie)
             if group.remainders is not None:
                 walk(group.remainders, grammar, after, self.path, mask, 1, group.remainders.n_nodes, questions)
@@ -290,38 +343,39 @@ cdef class GrammarIndex(Index):
                     walk(self.trie, grammar, after, self.path, mask, segment.first_node, segment.end_node, questions)
         doubtful.update(questions)
         if grammar.here[lexeme] >= 0:                 # the lexeme may end before the token
-            pair = grammar.enter(node, grammar.here[lexeme])
-            if pair is not None and pair[0] < 0:
+            pairs = grammar.enter(node, grammar.here[lexeme])
+            if pairs and pairs[0][0] < 0:
                 doubtful.update(self.all_tokens())
-            elif pair is not None:
-                self.add_after_end(grammar, lexeme, pair, mask, doubtful)
+            elif pairs:
+                self.add_after_end(grammar, lexeme, pairs, mask, doubtful)
         return 0
 
-    cdef int add_after_end(self, Grammar grammar, state_t lexeme, tuple pair, word_t* mask, set doubtful) except -1:
-        """Add the tokens that the hypothesis `pair` reads, where the lexeme before it ended in the state `lexeme`.
+    cdef int add_after_end(self, Grammar grammar, state_t lexeme, tuple pairs, word_t* mask, set doubtful) except -1:
+        """Add the tokens that the hypotheses `pairs` read, where the lexeme before it ended in the state `lexeme`.
 
         A token whose first byte the lexeme could not have read is allowed as if the lexeme were long forgotten: that mask
         is shared by all lexemes.  The others are read one by one, bound not to make the lexeme longer.
         """
         cdef int32_t word, node = 1, k
-        cdef state_t bound = grammar.saturate(grammar.intern((pair,)), 0), free_state, after
+        cdef state_t bound = grammar.saturate(grammar.intern(pairs), 0), free_state, after
         cdef state_t bare = grammar.automaton.bare(lexeme)
         cdef token_t token
         cdef const word_t* row
-        pair = (pair[0], grammar.stacks.begin_free(pair[0], lexeme))
-        free_state = grammar.saturate(grammar.intern((pair,)), 0)
+        pairs = grammar.stacks.begin_free(pairs[0][0], lexeme)
+        pairs = tuple(sorted([pair for pair in pairs if grammar.can_start(pair[0], pair[1])]))
+        free_state = grammar.saturate(grammar.intern(pairs), 0)
         row = self.rows.at(self.row(free_state))
         memcpy(self.scratch, row, <size_t>self.n_words * sizeof(word_t))
         questions = set(self.doubtful.get(free_state, ()))
         asked = []
         while node < self.trie.n_nodes:
             after = grammar.automaton.after(bare, self.trie.byte[node])
-            if after >= 0:
+            if after != DEAD_STATE:
                 for k in range(self.trie.first[node], self.trie.first[node + self.trie.subtree[node]]):
                     token = self.trie.order[k]
                     clear_bit(self.scratch, token)
                     questions.discard(token)
-                if <int32_t>grammar.automaton.labels_of[after] < 0:
+                if after < 0 or <int32_t>grammar.automaton.labels_of[after] < 0:
                     walk(self.trie, grammar, bound, self.path, mask, node, node + self.trie.subtree[node], asked)
             node += self.trie.subtree[node]
         for word in range(self.n_words):

@@ -149,6 +149,8 @@ cdef Index make_index(Recognizer recognizer, vocab, int64_t max_mask_bytes):
     """The index that suits a recogniser."""
     if isinstance(recognizer, Grammar):
         return GrammarIndex(recognizer, vocab, max_mask_bytes)
+    if isinstance(recognizer, Earley):
+        return EarleyIndex(recognizer, vocab, max_mask_bytes)
     if isinstance(recognizer, Machine):
         return MachineIndex(recognizer, vocab, max_mask_bytes)
     if isinstance(recognizer, Product):

@@ -16,7 +16,7 @@ from guided.errors import ConstraintError, GrammarError
 from guided.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
-    from guided.context_free.compile import Parser
+    from guided.context_free.compile import Lexer, Parser
 
 
 def cfg(
@@ -25,17 +25,24 @@ def cfg(
     *,
     parser: Parser = "auto",
     embed: Mapping[str, Any] | None = None,
+    lexer: Lexer = "auto",
+    postlex: object = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Constraint:
-    """The texts that Lark itself parses with a grammar, by its LALR parser and contextual lexer.
+    """The texts that Lark itself parses with a grammar.
 
     lark_text_or_path : the grammar, a Path, or the path of a file as one line that ends in ".lark".
-    parser : "auto" refuses grammars with conflicts; "lalr" resolves shift/reduce conflicts as Lark does, by shifting.
+    parser : "lalr" with Lark's contextual lexer, where it shifts if it could also reduce; "earley" with its dynamic
+        one; "auto" is "lalr" where the grammar has no conflict, and "earley" otherwise (explain() says which).
+    lexer  : "contextual" goes with "lalr"; "dynamic" (a terminal is read to the end that `re` prefers) or
+        "dynamic_complete" (and to shorter ones) with "earley".
+    postlex : a lark.indenter.Indenter, for languages whose blocks are indented, or "python" for Lark's PythonIndenter;
+        goes with "lalr".
     embed  : rule or terminal name -> constraint (or type, or JSON Schema dict): the grammar uses the name and does
-             not define it (a terminal may be in a %declare), and the other language's texts stand there.  An embedded
-             text may end wherever it is complete; if more than one way to go on is possible, all are followed.  No
-             other terminal of such a grammar matches characters of plane 16 (private use), and no embedded language
-             may hold the empty text.
+         not define it (a terminal may be in a %declare), and the other language's texts stand there.  Goes with "lalr".
+         An embedded text may end wherever it is complete; if more than one way to go on is possible, all are followed.
+         No other terminal of such a grammar matches characters of plane 16 (private use), and no embedded language
+         may hold the empty text.
     Raises GrammarError with line and column, also where no text fits at all; LimitExceeded.
     """
     if not isinstance(lark_text_or_path, str | Path):
@@ -43,10 +50,12 @@ def cfg(
             f"cfg() takes the text or the path of a Lark grammar, not {type(lark_text_or_path).__name__}"
         )
     if embed:
+        if parser == "earley" or lexer not in ("auto", "contextual") or postlex is not None:
+            raise GrammarError("embed goes with parser='lalr' and its contextual lexer, without postlex")
         return _embedding(lark_text_or_path, start, parser, dict(embed), limits)
-    if isinstance(lark_text_or_path, Path) or is_path(lark_text_or_path):
-        return _make(lark_text_or_path, start, parser, limits)  # files change: read anew
-    return _of_text(lark_text_or_path, start, parser, limits)
+    if postlex is not None or isinstance(lark_text_or_path, Path) or is_path(lark_text_or_path):
+        return _make(lark_text_or_path, start, parser, lexer, limits, postlex)  # files change: read anew
+    return _of_text(lark_text_or_path, start, parser, lexer, limits)
 
 
 def grammar(name: str, start: str = "start") -> Constraint:
@@ -72,11 +81,18 @@ def _folder() -> Path:
     return installed if installed.is_dir() else Path(__file__).parents[2] / "grammars"
 
 
-def _make(text_or_path: str | Path, start: str, parser: Parser, limits: Limits) -> Constraint:
+def _make(
+    text_or_path: str | Path,
+    start: str,
+    parser: Parser,
+    lexer: Lexer,
+    limits: Limits,
+    postlex: object = None,
+) -> Constraint:
     from guided.context_free.collisions import collisions
     from guided.context_free.compile import compile_grammar  # Lark is loaded when the first grammar is
 
-    compiled = compile_grammar(text_or_path, start, parser=parser, limits=limits)
+    compiled = compile_grammar(text_or_path, start, parser=parser, lexer=lexer, postlex=postlex, limits=limits)
 
     def build() -> _fast.Recognizer:
         return compiled.recognizer
@@ -123,11 +139,12 @@ def _embedding(
 
 
 @lru_cache(maxsize=32)
-def _of_text(text: str, start: str, parser: Parser, limits: Limits) -> Constraint:
+def _of_text(text: str, start: str, parser: Parser, lexer: Lexer, limits: Limits) -> Constraint:
     """The last grammars given as text, so that a second request shares tables and masks."""
-    return _make(text, start, parser, limits)
+    return _make(text, start, parser, lexer, limits)
 
 
 @lru_cache(maxsize=32)
 def _shipped(name: str, start: str) -> Constraint:
-    return _make(_folder() / f"{name}.lark", start, "auto", DEFAULT_LIMITS)
+    postlex = "python" if name == "python" else None
+    return _make(_folder() / f"{name}.lark", start, "auto", "auto", DEFAULT_LIMITS, postlex)

@@ -9,23 +9,35 @@ from __future__ import annotations
 
 from collections import deque
 from heapq import heappop, heappush
-from typing import Any
 
+from guided.context_free.indents import Places
+from guided.context_free.lalr import END
 from guided.context_free.lexers import IGNORED
-from guided.context_free.liveness import END_OF_TEXT, Outcomes, bits
-from guided.context_free.source import END
+from guided.context_free.liveness import Outcomes
+from guided.context_free.readings import END_OF_TEXT, Readings, bits
 from guided.context_free.stacks import Stacks
-from guided.errors import LimitExceeded
+from guided.context_free.texts import NOTHING, Text, join, of_bytes, spell
 
-Text = tuple[int, Any, Any]  # (length, piece, piece) with pieces bytes or Text: long texts share their parts
 Goal = tuple[str, int, int]  # (nonterminal, states to pop before its goto, lookahead); DONE: the text is finished
 Ends = dict[Goal, Text]
 DONE: Goal = ("", -1, 0)
-NOTHING: Text = (0, b"", b"")
-MAX_TEXT = 1_000_000
 # Bytes that a state on the stack is thought to need to its end, and how many lexeme ends to look at, about 0.2 ms
 # each.  The tables take seconds for the grammar of a programming language.
 SEARCHES = ((3, 300), (1, 1_000))
+
+
+class IndentedCompletion:
+    """finish(place, automaton state) -> bytes, where lines are indented: found by search alone."""
+
+    def __init__(self, places: Places) -> None:
+        self.places = places
+
+    def __call__(self, node: int, lexeme: int) -> bytes | None:
+        for cost, expansions in ((10, 500), (3, 2_000), (30, 20_000)):
+            found = search(self.places, node, lexeme, cost, expansions)
+            if found is not None:
+                return found
+        return None
 
 
 class Completion:
@@ -34,7 +46,6 @@ class Completion:
     def __init__(self, stacks: Stacks, outcomes: Outcomes) -> None:
         self.stacks, self.outcomes = stacks, outcomes
         self.lookaheads, self.table = stacks.lookaheads, stacks.table
-        self.lexemes: dict[int, dict[int, bytes]] = {}
         self.popped: list[dict[int, Ends]] = []
         self.readers: dict[tuple[int, int], set[tuple[int, int]]] = {}
         self.gotos: dict[tuple[int, str, int], Ends] = {}
@@ -49,8 +60,8 @@ class Completion:
             self._saturate()
         best: Text | None = None
         live = self.stacks.live[node]
-        fresh = lexeme < 0 or self.lookaheads.automaton.is_fresh(lexeme)
-        choices = dict(self.shortest_lexemes(lexeme)) if lexeme >= 0 else {}
+        fresh = may_end(self.lookaheads, lexeme)
+        choices = dict(self.lookaheads.shortest_lexemes(lexeme)) if lexeme >= 0 else {}
         if fresh:
             choices[END_OF_TEXT] = b""
         for lookahead, text in choices.items():
@@ -62,57 +73,15 @@ class Completion:
 
     def search(self, node: int, lexeme: int, depth_cost: int, expansions: int) -> bytes | None:
         """A short end found by best-first search over lexemes, shallow stacks first; None if it is not found soon."""
-        stacks, automaton = self.stacks, self.lookaheads.automaton
-        queue: list[tuple[int, int, int, int, Text]] = [(0, 0, node, lexeme, NOTHING)]
-        seen = {(node, lexeme)}
-        number = 0
-        for _ in range(expansions):
-            if not queue:
-                return None
-            _, _, node, lexeme, text = heappop(queue)
-            if (lexeme < 0 or automaton.is_fresh(lexeme)) and stacks.live[node] >> END_OF_TEXT & 1:
-                return spell(text)
-            for lookahead, more in self.shortest_lexemes(lexeme).items() if lexeme >= 0 else ():
-                after = stacks.enter(node, lookahead)
-                if after[0] >= 0 and after not in seen:
-                    seen.add(after)
-                    number += 1
-                    whole = join(text, (len(more), more, b""))
-                    heappush(queue, (whole[0] + depth_cost * stacks.depth[after[0]], number, *after, whole))
-        return None
-
-    def shortest_lexemes(self, state: int) -> dict[int, bytes]:
-        """Lookahead -> the shortest text that reads it from a state of the automaton; breadth first."""
-        found = self.lexemes.get(state)
-        if found is None:
-            found = self.lexemes[state] = {}
-            wanted = self.lookaheads.ends[state]
-            came: dict[int, tuple[int, int] | None] = {state: None}
-            queue = [state]
-            for here in queue:
-                lookahead = self.lookaheads.here[here]
-                if lookahead >= 0 and lookahead not in found:
-                    text = bytearray()
-                    step = came[here]
-                    while step is not None:
-                        text.append(step[1])
-                        step = came[step[0]]
-                    found[lookahead] = bytes(reversed(text))
-                    wanted &= ~(1 << lookahead)
-                    if not wanted:
-                        break
-                for after, byte in self.lookaheads.automaton.follows(here):
-                    if after not in came:
-                        came[after] = (here, byte)
-                        queue.append(after)
-        return found
+        return search(self.stacks, node, lexeme, depth_cost, expansions)
 
     def readable(self, state: int, control: int) -> dict[int, Text]:
         """Lookahead -> the shortest text that reads it at the start of a lexeme in a state of the table."""
-        start = self.lookaheads.starts.get((self.lookaheads.lexers.of_state[state], control), -1)
-        found = {END_OF_TEXT: NOTHING}
-        if start >= 0:
-            found |= {lookahead: (len(text), text, b"") for lookahead, text in self.shortest_lexemes(start).items()}
+        found: dict[int, Text] = {END_OF_TEXT: NOTHING} if self.lookaheads.may_end(control) else {}
+        for start in self.lookaheads.starts.get((self.lookaheads.lexers.of_state[state], control), ()):
+            for lookahead, text in self.lookaheads.shortest_lexemes(start).items():
+                if lookahead not in found or len(text) < found[lookahead][0]:
+                    found[lookahead] = (len(text), text, b"")
         return found
 
     # ---- states of the table ----
@@ -241,6 +210,33 @@ class Completion:
         return found
 
 
+def search(stacks: Stacks | Places, node: int, lexeme: int, depth_cost: int, expansions: int) -> bytes | None:
+    """A short end found by best-first search over lexemes, shallow stacks first; None if it is not found soon."""
+    queue: list[tuple[int, int, int, int, Text]] = [(0, 0, node, lexeme, NOTHING)]
+    seen = {(node, lexeme)}
+    number = 0
+    for _ in range(expansions):
+        if not queue:
+            return None
+        _, _, node, lexeme, text = heappop(queue)
+        if may_end(stacks.lookaheads, lexeme) and stacks.live[node] >> END_OF_TEXT & 1:
+            return spell(text)
+        for more, hypotheses in stacks.next_lexemes(node, lexeme) if lexeme >= 0 else ():
+            for after in hypotheses:
+                if after[0] >= 0 and after not in seen:
+                    seen.add(after)
+                    number += 1
+                    whole = join(text, of_bytes(more))
+                    heappush(queue, (whole[0] + depth_cost * stacks.depth[after[0]], number, *after, whole))
+    return None
+
+
+def may_end(readings: Readings, lexeme: int) -> bool:
+    """Whether no lexeme is running and no look-ahead is owed."""
+    automaton = readings.automaton
+    return lexeme < 0 or (automaton.is_fresh(lexeme) and not automaton.is_promised(lexeme))
+
+
 def cheapest(ends: Ends, below: Ends) -> Text | None:
     """The shortest way through one of `ends` to the end of the document."""
     best: Text | None = None
@@ -249,11 +245,6 @@ def cheapest(ends: Ends, below: Ends) -> Text | None:
         if rest is not None and (best is None or text[0] + rest[0] < best[0]):
             best = join(text, rest)
     return best
-
-
-def join(first: Text, second: Text) -> Text:
-    """One text after the other."""
-    return second if not first[0] else first if not second[0] else (first[0] + second[0], first, second)
 
 
 def offer(into: Ends, goal: Goal, text: Text) -> bool:
@@ -271,20 +262,3 @@ def improve(cell: Ends, new: Ends) -> bool:
     for goal, text in new.items():
         improved = offer(cell, goal, text) or improved
     return improved
-
-
-def spell(text: Text) -> bytes:
-    """The bytes of a text.  Raises LimitExceeded if the shortest end is longer than MAX_TEXT bytes."""
-    if text[0] > MAX_TEXT:
-        raise LimitExceeded(
-            "max_pattern_length", MAX_TEXT, text[0], "the shortest text that ends the document, in bytes,"
-        )
-    pieces: list[bytes] = []
-    todo: list[Any] = [text]
-    while todo:
-        piece = todo.pop()
-        if isinstance(piece, bytes):
-            pieces.append(piece)
-        else:
-            todo.extend((piece[2], piece[1]))
-    return b"".join(pieces)

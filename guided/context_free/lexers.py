@@ -6,12 +6,14 @@ Not here: the order inside a terminal (terminals.py), the automaton (_fast/cut.p
 from __future__ import annotations
 
 from guided import _fast
+from guided.context_free.readings import IGNORED
 from guided.context_free.source import Source, Table, error_at, is_string, retypes
 from guided.context_free.terminals import Program
 from guided.errors import GrammarError, LimitExceeded
 
 RESERVED = ((0x100000, 0x10FFFF),)  # private use, plane 16: the placeholders of embedded languages (embedding.py)
-IGNORED = -3  # the terminal of a lexeme that Lark drops
+
+__all__ = ["IGNORED", "RESERVED", "Lexers"]
 
 
 class Lexers:
@@ -27,6 +29,12 @@ class Lexers:
         program = Program(max_program)
         self.number = {terminal.name: k for k, terminal in enumerate(source.terminals)}
         self.is_ignored = [terminal.name in source.ignored for terminal in source.terminals]
+        always = source.ignored
+        if source.indents is not None:  # these have no text
+            always |= {source.indents.newline}
+            for name in (source.indents.indent, source.indents.dedent):
+                self.number[name] = len(self.is_ignored)
+                self.is_ignored.append(False)
         self.entries: list[int] = []
         for k, terminal in enumerate(source.terminals):
             if is_string(terminal) and len(terminal.pattern.value) > max_states:  # a state for each character
@@ -41,13 +49,14 @@ class Lexers:
         self._retypes = retypes(source)
         pairs = [(self.number[a], self.number[b]) for a, strings in self._retypes.items() for b, _ in strings]
         code, starts = program.code()
-        self.automaton = _fast.CutAutomaton(code, starts, program.behinds, pairs, 8 * max_states)
+        self.automaton = _fast.CutAutomaton(code, starts, program.behinds, pairs, 8 * max_states, program.aheads)
         self.terminals: list[list[int]] = []  # per lexer: entries of the terminals that compete, in order
         self.keywords: list[list[int]] = []  # per lexer: entries of the strings that other terminals read
         self.of_state: list[int] = []
         numbers: dict[frozenset[str], int] = {}
+        known = {terminal.name for terminal in source.terminals}
         for action in table.actions:
-            accepted = frozenset(name for name in action if name in self.number) | source.ignored
+            accepted = frozenset(name for name in action if name in known) | always
             if accepted not in numbers:
                 numbers[accepted] = len(self.terminals)
                 scanned, keywords = self.scanner(accepted)
@@ -63,8 +72,8 @@ class Lexers:
         keywords = sorted({string for string, _ in pairs}, key=self.number.__getitem__)
         return [name for name in order if name not in gone], keywords
 
-    def begin(self, lexer: int, obligations: tuple[int, ...], behind: int) -> int:
-        """The automaton's state at the start of a lexeme; -1 if the lexer has nothing to read."""
+    def begin(self, lexer: int, obligations: tuple[int, ...], behind: int) -> tuple[int, ...]:
+        """The automaton's states at the start of a lexeme; none if the lexer has nothing to read."""
         entries = [entry for entry in self.terminals[lexer] if entry >= 0]
-        state: int = self.automaton.begin(entries, self.keywords[lexer], obligations, behind)
-        return state
+        states: tuple[int, ...] = self.automaton.begin(entries, self.keywords[lexer], obligations, behind)
+        return states

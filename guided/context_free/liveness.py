@@ -1,99 +1,51 @@
 """Which lexemes can still lead to the end of a text, for every stack of the parser: no dead ends.
 
-A *lookahead* is a lexeme just read and what it left behind: (terminal, control), numbered; 0 is the end of the text.
-A *control* is (obligations, look-behind), see _fast/cut.pyx. Sets of lookaheads are ints, bit k for number k. Three
-fixed points: which lookaheads can be read from a place inside a lexeme (`ends`); what becomes of a state of the table
-under a lookahead until it is popped (`popped`); which of those outcomes a stack can take (`Follow`, stacks.py).
-Derivation: docs/theory/grammars.md. Source: Bouajjani, Esparza, Maler, "Reachability Analysis of Pushdown Automata"
-(1997).
+Three fixed points: which lookaheads can be read from a place inside a lexeme (`ends`, readings.py); what becomes of a
+state of the table under a lookahead until it is popped (`popped`); which of those outcomes a stack can take (`Follow`,
+stacks.py).  Derivation: docs/theory/grammars.md. Source: Bouajjani, Esparza, Maler, "Reachability Analysis of Pushdown
+Automata" (1997).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable
 
+from guided.context_free.lalr import END
 from guided.context_free.lexers import IGNORED, Lexers
-from guided.context_free.source import END, Table
+from guided.context_free.readings import END_OF_TEXT, Readings, bits
+from guided.context_free.source import Table
 from guided.errors import LimitExceeded
 
-END_OF_TEXT = 0
 FINISHED = ("", -1)  # outcome: the whole text was read
-Control = tuple[tuple[int, ...], int]
 Outcome = tuple[str, int]  # (nonterminal, states still to pop before its goto)
 
 
-def bits(number: int) -> Iterator[int]:
-    """The positions of the bits that are set."""
-    while number:
-        low = number & -number
-        yield low.bit_length() - 1
-        number ^= low
+class Lookaheads(Readings):
+    """The lookaheads of Lark's LALR parser: all that any text can reach."""
 
-
-class Lookaheads:
-    """The lookaheads of a grammar, and from where each can be read.
-
-    ends[s]         : lookaheads that can be read from state s of the automaton.
-    here[s]         : the lookahead of a lexeme that ends in state s, or -1.
-    """
+    lexers: Lexers
 
     def __init__(self, lexers: Lexers, table: Table, max_states: int) -> None:
-        self.lexers, self.table, self.automaton, self.max_states = lexers, table, lexers.automaton, max_states
-        self.numbers: dict[tuple[int, int], int] = {}
-        self.names: list[tuple[int, int]] = [(-2, -1)]  # lookahead -> (terminal, control); (-2, -1) is the end
-        self.freed: dict[int, set[int]] = {}  # lookahead -> controls without its lexeme's obligation
-        self.controls: list[Control] = []
-        self.control_numbers: dict[Control, int] = {}
-        self.starts: dict[tuple[int, int], int] = {}  # (lexer, control) -> state
-        self.here: list[int] = []
-        self.ends: list[int] = []
-        self.before: list[list[int]] = []  # state -> states that lead to it
-        self._explored = bytearray()
-        self.first_control = self.control(((), 0))
+        super().__init__(lexers, max_states)
+        self.table = table
         self._explore()
 
-    def control(self, control: Control) -> int:
-        number = self.control_numbers.get(control)
-        if number is None:
-            number = self.control_numbers[control] = len(self.controls)
-            self.controls.append(control)
-        return number
+    def also_read(self, control: int) -> int:
+        """Lookaheads without text that may follow in a control; the end of the text, where nothing is owed."""
+        return 1 << END_OF_TEXT if self.may_end(control) else 0
 
-    def lookahead(self, terminal: int, control: int) -> int:
-        key = (terminal, control)
-        number = self.numbers.get(key)
-        if number is None:
-            number = self.numbers[key] = len(self.names)
-            self.names.append(key)
-        return number
+    def after_shift(self, terminal: int, control: int) -> int:
+        """The control that the next lexeme begins in, after a terminal was shifted that left `control`."""
+        return control
 
-    def begin(self, lexer: int, control: int) -> int:
-        """The state at the start of a lexeme."""
-        key = (lexer, control)
-        state = self.starts.get(key)
-        if state is None:
-            obligations, behind = self.controls[control]
-            state = self.starts[key] = self.lexers.begin(lexer, obligations, behind)
-        return state
+    def is_dropped(self, state: int, terminal: int) -> bool:
+        """Whether the parser never sees a terminal in a state of the table."""
+        return terminal == IGNORED
 
-    def after_lexeme(self, state: int) -> int:
-        """The control that a lexeme leaves that ends in `state`: if it could grow longer, that is now forbidden."""
-        obligations, behind = self.automaton.control(state)
-        if not self.automaton.is_final(state):
-            obligations = tuple(sorted({*obligations, self.automaton.bare(state)}))
-        return self.control((obligations, behind))
-
-    def terminal_of(self, state: int) -> int:
-        """The terminal of a lexeme that ends in `state`: IGNORED, a number, or -1 if none ends here."""
-        terminal: int = self.automaton.terminals[state]
-        if terminal >= 0 and self.lexers.is_ignored[terminal]:
-            return IGNORED
-        label: int = self.automaton.labels_of[state]
-        return label
-
-    # ---- exploration ----
+    def next_lexers(self, lexer: int, terminal: int, shift_targets: dict[int, set[int]]) -> Iterable[int]:
+        """The lexers that may read after a lexeme."""
+        return [lexer] if terminal == IGNORED else shift_targets.get(terminal, ())
 
     def _explore(self) -> None:
         """Find all states, lookaheads and controls that a text can reach, and fill `ends`."""
@@ -106,62 +58,17 @@ class Lookaheads:
         known = set(todo)
         while todo:
             for pair in todo:
-                self._reach(self.begin(*pair))
+                for state in self.begin(*pair):
+                    self._reach(state)
             todo = []
-            for (lexer, _), state in list(self.starts.items()):
-                for lookahead in bits(self.ends[state] if state >= 0 else 0):
+            for (lexer, _), states in list(self.starts.items()):
+                for lookahead in bits(self.ends_of(states)):
                     terminal, left = self.names[lookahead]
-                    for after in [lexer] if terminal == IGNORED else shift_targets.get(terminal, ()):
+                    for after in self.next_lexers(lexer, terminal, shift_targets):
                         for control in (left, *self.freed[lookahead]):
                             if (after, control) not in known:
                                 known.add((after, control))
                                 todo.append((after, control))
-
-    def _reach(self, start: int) -> None:
-        """Add what can be reached from `start`, then let the new lookaheads flow back along the edges."""
-        automaton = self.automaton
-        self._grow()
-        todo = [start] if start >= 0 and not self._explored[start] else []
-        seen = set(todo)
-        changed = []
-        while todo:
-            state = todo.pop()
-            if automaton.n_states > self.max_states:
-                raise LimitExceeded("max_dfa_states", self.max_states, automaton.n_states, "the lexers of the grammar")
-            follows = automaton.follows(state)
-            self._grow()
-            for after, _ in follows:
-                self.before[after].append(state)
-                if not self._explored[after] and after not in seen:
-                    seen.add(after)
-                    todo.append(after)
-            self._explored[state] = 1
-            terminal = self.terminal_of(state)
-            if terminal != -1:
-                self.here[state] = self.lookahead(terminal, self.after_lexeme(state))
-                self.freed.setdefault(self.here[state], set()).add(self.control(automaton.control(state)))
-                self._grow()
-                changed.append(state)
-                self.ends[state] |= 1 << self.here[state]
-            for after, _ in follows:
-                if self.ends[after] | self.ends[state] != self.ends[state]:
-                    self.ends[state] |= self.ends[after]
-                    changed.append(state)
-        while changed:
-            state = changed.pop()
-            ends = self.ends[state]
-            for earlier in self.before[state]:
-                if ends & ~self.ends[earlier]:
-                    self.ends[earlier] |= ends
-                    changed.append(earlier)
-
-    def _grow(self) -> None:
-        """Rows for the states that the automaton has made since."""
-        while len(self.ends) < self.automaton.n_states:
-            self.ends.append(0)
-            self.before.append([])
-            self._explored.append(0)
-            self.here.append(-1)
 
 
 class Outcomes:
@@ -182,6 +89,10 @@ class Outcomes:
         self.popped: list[dict[int, dict[Outcome, int]]] = [{} for _ in range(n)]
         self.reduced: list[dict[Outcome, int]] = [{} for _ in range(n)]
         self.fed = [0] * n  # lookaheads that have a cell in popped
+        self.relevant = [0] * n  # lookaheads under which anything becomes of a state
+        self._unions: dict[tuple[int, int], Union] = {}
+        self._unions_of: list[list[Union]] = [[] for _ in range(n)]
+        self._grown: list[tuple[int, int]] = []  # cells to compute anew
         self._saturate()
 
     def read_from(self, state: int, control: int) -> int:
@@ -189,23 +100,19 @@ class Outcomes:
         key = (self.lookaheads.lexers.of_state[state], control)
         found = self.readable.get(key)
         if found is None:
-            start = self.lookaheads.starts.get(key, -1)
-            found = self.readable[key] = 1 << END_OF_TEXT | (self.lookaheads.ends[start] if start >= 0 else 0)
+            ends = self.lookaheads.ends_of(self.lookaheads.starts.get(key, ()))
+            found = self.readable[key] = ends | self.lookaheads.also_read(control)
         return found
 
     def _saturate(self) -> None:
         """Least fixed point: cells are done again when a cell that they asked has grown."""
         names, numbers = self.lookaheads.names, self.lookaheads.lexers.number
         by_name: dict[str, list[int]] = {END: [END_OF_TEXT]}
-        ignored = []
         terminal_name = {number: name for name, number in numbers.items()}
         for lookahead in range(1, len(names)):
             terminal = names[lookahead][0]
-            if terminal == IGNORED:
-                ignored.append(lookahead)
-            else:
+            if terminal != IGNORED:
                 by_name.setdefault(terminal_name[terminal], []).append(lookahead)
-        self.readers: dict[tuple[int, int], set[tuple[int, int]]] = {}
         todo: list[tuple[int, int]] = []
         masks = {name: sum(1 << lookahead for lookahead in found) for name, found in by_name.items()}
         for state, action in enumerate(self.table.actions):
@@ -217,7 +124,10 @@ class Outcomes:
                     todo.extend((state, lookahead) for lookahead in by_name.get(name, ()))
             lexer = self.lookaheads.lexers.of_state[state]
             todo.extend(
-                (state, lookahead) for lookahead in ignored if (lexer, names[lookahead][1]) in self.lookaheads.starts
+                (state, lookahead)
+                for lookahead in range(1, len(names))
+                if self.lookaheads.is_dropped(state, names[lookahead][0])
+                and (lexer, names[lookahead][1]) in self.lookaheads.starts
             )
         if len(todo) > self.max_items:
             raise LimitExceeded(
@@ -225,45 +135,67 @@ class Outcomes:
             )
         for state, lookahead in todo:
             self.fed[state] |= 1 << lookahead
+        for state, outcomes in enumerate(self.reduced):
+            self.relevant[state] = self.fed[state]
+            for mask in outcomes.values():
+                self.relevant[state] |= mask
         waiting = set(todo)
         queue = deque(reversed(todo))
         while queue:
             cell = queue.popleft()
             waiting.discard(cell)
-            if self._update(*cell, terminal_name):
-                for reader in self.readers.get(cell, ()):
-                    if reader not in waiting:
-                        waiting.add(reader)
-                        queue.append(reader)
+            self._update(*cell, terminal_name)
+            for reader in self._grown:
+                if reader not in waiting:
+                    waiting.add(reader)
+                    queue.append(reader)
+            self._grown.clear()
 
     def _update(self, state: int, lookahead: int, terminal_name: dict[int, str]) -> bool:
         """Compute one cell anew; True if it has grown."""
         terminal, control = self.lookaheads.names[lookahead]
+        reader = (state, lookahead)
+        new: dict[Outcome, int] = {}
+        if self.lookaheads.is_dropped(state, terminal):
+            merge(new, self.union(state, self.read_from(state, control), reader))
+        else:
+            shifts, argument = self.table.actions[state][END if lookahead == END_OF_TEXT else terminal_name[terminal]]
+            if shifts:
+                control = self.lookaheads.after_shift(terminal, control)
+                for target in (argument, self.table.also.get((state, terminal_name.get(terminal, END)))):
+                    if target is not None:
+                        merge(new, self.over(state, target, self.read_from(target, control), reader))
+            else:
+                target = self.table.gotos[state].get(self.table.rules[argument][0])
+                if target is not None and lookahead == END_OF_TEXT and target == self.table.end:
+                    new = {FINISHED: 1}
+                elif target is not None:
+                    new = self.over(state, target, 1 << lookahead, reader)
         cell = self.popped[state].setdefault(lookahead, {})
-        if terminal == IGNORED:
-            new: dict[Outcome, int] = {}
-            readable = self.read_from(state, control)
-            for read in bits(readable & self.fed[state]):
-                self._ask((state, read), (state, lookahead))
-                merge(new, self.popped[state].get(read, {}))
-            for outcome, after in self.reduced[state].items():
-                merge_one(new, outcome, after & readable)
-            return merge(cell, new)
-        shifts, argument = self.table.actions[state][END if lookahead == END_OF_TEXT else terminal_name[terminal]]
-        if shifts:
-            return merge(cell, self.over(state, argument, self.read_from(argument, control), (state, lookahead)))
-        origin, _ = self.table.rules[argument]
-        target = self.table.gotos[state].get(origin)
-        if target is None:
+        if not merge(cell, new):
             return False
-        return merge(cell, self._reduced(state, target, lookahead, (state, lookahead)))
+        for union in self._unions_of[state]:
+            if union.feed >> lookahead & 1 and merge(union.outcomes, new):
+                self._grown.extend(union.readers)
+        return True
 
-    def _reduced(self, state: int, target: int, lookahead: int, reader: Any) -> dict[Outcome, int]:
-        if lookahead == END_OF_TEXT and target == self.table.end:
-            return {FINISHED: 1}
-        return self.over(state, target, 1 << lookahead, reader)
+    def union(self, state: int, feed: int, reader: tuple[int, int] | None) -> dict[Outcome, int]:
+        """What becomes of a state under one of several lookaheads; `reader` is a cell to compute anew if that grows."""
+        feed &= self.relevant[state]
+        union = self._unions.get((state, feed))
+        if union is None:
+            union = self._unions[state, feed] = Union(feed)
+            self._unions_of[state].append(union)
+            for outcome, mask in self.reduced[state].items():
+                if mask & feed:
+                    union.outcomes[outcome] = mask & feed
+            for lookahead in bits(feed & self.fed[state]):
+                merge(union.outcomes, self.popped[state].get(lookahead, {}))
+        if reader is not None:
+            union.readers.add(reader)
+        return union.outcomes
 
-    def over(self, state: int, pushed: int, lookaheads: int, reader: Any) -> dict[Outcome, int]:
+    def over(self, state: int, pushed: int, lookaheads: int, reader: tuple[int, int] | None) -> dict[Outcome, int]:
         """What becomes of `state` after `pushed` was put on it and one of `lookaheads` is fed, until `state`
         is popped.
         """
@@ -273,20 +205,14 @@ class Outcomes:
         gotos = self.table.gotos[state]
         while todo:
             top, feed = todo.pop()
-            feed &= ~done.get(top, 0)
-            if not feed:
+            known = done.get(top, 0)
+            if not feed & ~known:
                 continue
-            done[top] = done.get(top, 0) | feed
-            outcomes = [(outcome, mask & feed) for outcome, mask in self.reduced[top].items()]
-            for lookahead in bits(feed & self.fed[top]):
-                self._ask((top, lookahead), reader)
-                outcomes.extend(self.popped[top].get(lookahead, {}).items())
-            for outcome, after in outcomes:
+            done[top] = known | feed
+            for outcome, after in self.union(top, feed, reader).items():
                 origin, more = outcome
-                if outcome == FINISHED:
-                    found[FINISHED] = 1
-                elif more:
-                    merge_one(found, (origin, more - 1), after)
+                if more:
+                    found[origin, more - 1] = found.get((origin, more - 1), 0) | after
                 elif origin in gotos:
                     target = gotos[origin]
                     if after & 1 and target == self.table.end:
@@ -294,11 +220,20 @@ class Outcomes:
                         after &= ~1
                     if after:
                         todo.append((target, after))
+                elif outcome == FINISHED:
+                    found[FINISHED] = 1
         return found
 
-    def _ask(self, cell: tuple[int, int], reader: Any) -> None:
-        if reader is not None:
-            self.readers.setdefault(cell, set()).add(reader)
+
+class Union:
+    """What becomes of a state under one of the lookaheads `feed`, and the cells that asked for it."""
+
+    __slots__ = ("feed", "outcomes", "readers")
+
+    def __init__(self, feed: int) -> None:
+        self.feed = feed
+        self.outcomes: dict[Outcome, int] = {}
+        self.readers: set[tuple[int, int]] = set()
 
 
 def merge(into: dict[Outcome, int], new: dict[Outcome, int]) -> bool:

@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lark import exceptions
-from lark.common import ParserConf
 from lark.grammar import Rule, Terminal
 from lark.lexer import PatternStr, TerminalDef
 from lark.load_grammar import FromPackageLoader, load_grammar
-from lark.parsers.lalr_analysis import LALR_Analyzer, Shift
 
+from guided.context_free.lalr import Automaton, Conflict
 from guided.errors import GrammarError, LimitExceeded
 from guided.limits import Limits
 
-END = "$END"
 MAX_BRACKETS = 500  # nested; Lark recurses on them
 
 
@@ -34,6 +32,7 @@ class Source:
     terminals : those in use, in Lark's order of preference, which is one order for all lexers.
     ignored   : names of ignored terminals.
     embedded  : names of terminals that stand for texts of other languages (embedding.py).
+    indents   : how lines are indented, if Lark's Indenter is asked for.
     """
 
     text: str
@@ -42,6 +41,31 @@ class Source:
     rules: list[Rule]
     ignored: frozenset[str]
     embedded: frozenset[str] = frozenset()
+    indents: Indents | None = None
+
+
+@dataclass(frozen=True)
+class Indents:
+    """What Lark's Indenter is told: names of terminals, and columns of a tab."""
+
+    newline: str
+    indent: str
+    dedent: str
+    opens: frozenset[str]
+    closes: frozenset[str]
+    tab: int
+
+    @classmethod
+    def of(cls, indenter: Any) -> Indents:
+        """From an instance of lark.indenter.Indenter."""
+        return cls(
+            indenter.NL_type,
+            indenter.INDENT_type,
+            indenter.DEDENT_type,
+            frozenset(indenter.OPEN_PAREN_types),
+            frozenset(indenter.CLOSE_PAREN_types),
+            int(indenter.tab_len),
+        )
 
 
 @dataclass(frozen=True)
@@ -51,6 +75,7 @@ class Table:
     actions : per state, terminal name -> (True, state to shift to) or (False, number of the rule to reduce).
     gotos   : per state, nonterminal -> state.
     rules   : (nonterminal, number of symbols) by number.
+    also    : a second state to shift to, which only the stack decides (indents.py).
     """
 
     start: int
@@ -58,6 +83,7 @@ class Table:
     actions: list[dict[str, tuple[bool, int]]]
     gotos: list[dict[str, int]]
     rules: list[tuple[str, int]]
+    also: dict[tuple[int, str], int] = field(default_factory=dict)
 
 
 class NotLalr(Exception):
@@ -68,7 +94,7 @@ class NotLalr(Exception):
         super().__init__(conflict)
 
 
-def read(text_or_path: str | Path, start: str, limits: Limits) -> Source:
+def read(text_or_path: str | Path, start: str, limits: Limits, indents: Indents | None = None) -> Source:
     """Read a grammar: its text, or a path (a Path, or one line that ends in ".lark").
 
     Raises GrammarError.  Text imports only what comes with Lark; a file may import its neighbours.
@@ -102,6 +128,8 @@ def read(text_or_path: str | Path, start: str, limits: Limits) -> Source:
     if all(rule.origin.name != start for rule in rules):
         raise _at(f"there is no rule {start!r} to start from", text, "")
     used = {symbol.name for rule in rules for symbol in rule.expansion if symbol.is_term} | set(ignored)
+    if indents is not None:
+        used = used - {indents.indent, indents.dedent} | {indents.newline}
     kept = []
     for terminal in terminals:
         if terminal.name not in used:
@@ -114,7 +142,7 @@ def read(text_or_path: str | Path, start: str, limits: Limits) -> Source:
     if missing:
         raise _at(f"terminal {min(missing)} is declared, but nothing says what it looks like", text, min(missing))
     kept.sort(key=lambda t: (-t.priority, -t.pattern.max_width, -len(t.pattern.value), t.name))
-    return Source(text, start, kept, rules, frozenset(ignored))
+    return Source(text, start, kept, rules, frozenset(ignored), indents)
 
 
 _NOT_CODE = re.compile(r"//[^\n]*|#[^\n]*|\"(?:[^\"\\\n]|\\.)*\"|/(?!/)(?:[^/\\\n]|\\.)+/")
@@ -142,40 +170,18 @@ def lalr_table(source: Source, *, strict: bool) -> Table:
     """Lark's table.  strict : raise NotLalr for a shift/reduce conflict, where Lark would shift; others
     always raise it.
     """
-    analyzer = LALR_Analyzer(ParserConf(source.rules, {}, [source.start]), strict=strict)
+    automaton = Automaton(source.rules, source.start)
     try:
-        analyzer.compute_lalr()
-    except exceptions.GrammarError as error:
-        if "conflict" in str(error) or "collision" in str(error):
-            raise NotLalr(str(error)) from None
-        raise _placed(error, source.text) from None
-    except RecursionError:
-        raise GrammarError("the grammar is nested too deeply for Lark to analyse it") from None
-    made = analyzer.parse_table
-    numbers: dict[Any, int] = {}
-    rules: list[tuple[str, int]] = []
-    actions: list[dict[str, tuple[bool, int]]] = []
-    gotos: list[dict[str, int]] = []
-    nonterminals = {
-        str(rule.origin.name) for rule in source.rules
-    }  # Lark's names are tokens, which are slow to compare
-    for state in range(len(made.states)):
-        action: dict[str, tuple[bool, int]] = {}
-        goto: dict[str, int] = {}
-        for token, (kind, argument) in made.states[state].items():
-            name = sys.intern(str(token))
-            if name in nonterminals:
-                goto[name] = argument
-            elif kind is Shift:
-                action[name] = (True, argument)
-            else:
-                if argument not in numbers:
-                    numbers[argument] = len(rules)
-                    rules.append((sys.intern(str(argument.origin.name)), len(argument.expansion)))
-                action[name] = (False, numbers[argument])
-        actions.append(action)
-        gotos.append(goto)
-    return Table(made.start_states[source.start], made.end_states[source.start], actions, gotos, rules)
+        made = automaton.actions(strict=strict)
+    except Conflict as error:
+        raise NotLalr(str(error)) from None
+    names = [sys.intern(name) for name in automaton.names]
+    rules = [(sys.intern(str(rule.origin.name)), len(rule.expansion)) for rule in source.rules]
+    actions = [{sys.intern(name): action for name, action in row.items()} for row in made]
+    gotos = [
+        {names[name]: to for name, to in row.items() if automaton.is_nonterminal[name]} for row in automaton.transitions
+    ]
+    return Table(0, gotos[0][source.start], actions, gotos, rules)
 
 
 def is_string(terminal: TerminalDef) -> bool:
@@ -275,13 +281,13 @@ class _Importer:
     """Lark asks it first for every import: the folder of the file, or else only what comes with Lark."""
 
     def __init__(self, path: Path | None) -> None:
-        self.folder = path.parent if path else None
+        self.path, self.folder = path, path.parent if path else None
         self.shipped = FromPackageLoader("lark", ("grammars",))
 
     def __call__(self, base_path: str | None, grammar_path: str) -> tuple[Any, str]:
         if self.folder is not None:
             neighbour = self.folder / grammar_path
-            if neighbour.is_file():
+            if neighbour.is_file() and neighbour != self.path:
                 return str(neighbour), neighbour.read_text(encoding="utf-8")
         try:
             found: tuple[Any, str] = self.shipped(None, grammar_path)

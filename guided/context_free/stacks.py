@@ -8,14 +8,17 @@ docs/theory/grammars.md.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from guided.context_free.lexers import IGNORED
-from guided.context_free.liveness import END_OF_TEXT, FINISHED, Lookaheads, Outcome, Outcomes, bits
-from guided.context_free.source import Table
+from guided.context_free.liveness import FINISHED, Lookaheads, Outcome, Outcomes
+from guided.context_free.readings import END_OF_TEXT, bits
+from guided.context_free.source import Indents, Table
 from guided.errors import LimitExceeded
 
 NOWHERE = -1
+Hypothesis = tuple[int, int]  # (stack, state of the automaton)
 IN_DOUBT = -4  # below the bottom of a stack that was cut off
 CUT_DEPTH = 6  # states that a cut stack keeps
 MAX_REDUCTIONS = 1_000_000  # between two lexemes
@@ -53,6 +56,10 @@ class Stacks:
         self._over: dict[tuple[int, str, int], dict[Outcome, int]] = {}
         self._asked: dict[int, dict[Outcome, int]] = {}
         self._cuts: dict[int, int] = {}
+        self.level: list[int] = []  # node -> brackets that are open
+        self._below: list[tuple[int, int]] = []  # -2 - k is below a cut: (class, brackets that are open, at most many)
+        self._below_numbers: dict[tuple[int, int], int] = {}
+        self._brackets = brackets(table, lookaheads.lexers.source.indents)
         self.bottom = self.push(NOWHERE, table.start)
 
     def push(self, below: int, state: int) -> int:
@@ -69,13 +76,17 @@ class Stacks:
             self.parent.append(below)
             self.state.append(state)
             self.depth.append(1 + (self.depth[below] if below >= 0 else 0))
+            self.level.append(self._brackets[state] + self._level_of(below))
             self.live.append(live)
             self.follow.append(follow)
         return node
 
     def _class_of(self, below: int) -> int:
         """The class of a node; of NOWHERE, and of what was below a cut (-2 - class)."""
-        return self.follow[below] if below >= 0 else 0 if below == NOWHERE else -2 - below
+        return self.follow[below] if below >= 0 else 0 if below == NOWHERE else self._below[-2 - below][0]
+
+    def _level_of(self, below: int) -> int:
+        return self.level[below] if below >= 0 else 0 if below == NOWHERE else self._below[-2 - below][1]
 
     def cut(self, node: int) -> int:
         """The stack with its upper CUT_DEPTH states only; itself if it has no more."""
@@ -88,7 +99,10 @@ class Stacks:
                 below = self.parent[below]
             found = node
             if below >= 0:
-                found = -2 - self.follow[below]
+                key = (self.follow[below], min(self.level[below], CUT_DEPTH + 2))
+                found = self._below_numbers.setdefault(key, -2 - len(self._below))
+                if -2 - found == len(self._below):
+                    self._below.append(key)
                 for state in reversed(states):
                     found = self.push(found, state)
             self._cuts[node] = found
@@ -109,7 +123,10 @@ class Stacks:
             if action is None:
                 break
             if action[0]:
-                found = self.push(node, action[1])
+                target = action[1]
+                if self.table.also and self.level[node] == 1:  # closing the last bracket leads outside
+                    target = self.table.also.get((self.state[node], self.names[terminal]), target)
+                found = self.push(node, target)
                 break
             origin, size = self.table.rules[action[1]]
             for _ in range(size):
@@ -131,36 +148,50 @@ class Stacks:
             self._shifts[step] = found
         return found
 
-    def enter(self, node: int, lookahead: int) -> tuple[int, int]:
-        """(stack, automaton state) after a lexeme; (NOWHERE, -1) if nothing can follow; (IN_DOUBT, -1)."""
+    def enter(self, node: int, lookahead: int) -> tuple[Hypothesis, ...]:
+        """(stack, automaton state) after a lexeme, more than one where a look-ahead must be guessed; (IN_DOUBT, -1)."""
         if not self.live[node] >> lookahead & 1:
-            return NOWHERE, -1
+            return ()
         terminal, control = self.lookaheads.names[lookahead]
         after = node if terminal == IGNORED else self.shift(node, terminal)
-        if after < 0:
-            return after, -1
-        return after, self.begin(after, control)
+        return ((after, -1),) if after < 0 else self.begin(after, control)
 
-    def begin(self, node: int, control: int) -> int:
-        return self.lookaheads.begin(self.lookaheads.lexers.of_state[self.state[node]], control)
+    def next_lexemes(self, node: int, lexeme: int) -> Iterator[tuple[bytes, tuple[Hypothesis, ...]]]:
+        """For every lexeme that can be read from here: a shortest text of it, and what may run after it."""
+        for lookahead, text in self.lookaheads.shortest_lexemes(lexeme).items():
+            yield text, self.enter(node, lookahead)
 
-    def begin_free(self, node: int, ended: int) -> int:
-        """The automaton's state at the start of a lexeme, where the one before ended in state `ended` and
-        cannot go on.
-        """
+    def begin(self, node: int, control: int) -> tuple[Hypothesis, ...]:
+        """What may run on a stack; (node, -1) where only the end of the text can follow."""
+        states = self.lookaheads.begin(self.lookaheads.lexers.of_state[self.state[node]], control)
+        found = [(node, state) for state in states]
+        may_end = self.lookaheads.may_end(control) and self.live[node] >> END_OF_TEXT & 1
+        if may_end and all(self.lookaheads.automaton.is_promised(state) for state in states):
+            found.append((node, -1))
+        return tuple(found)
+
+    def begin_free(self, node: int, ended: int) -> tuple[Hypothesis, ...]:
+        """What may run, where the lexeme before ended in state `ended` and cannot go on."""
         return self.begin(node, self.lookaheads.control(self.lookaheads.automaton.control(ended)))
 
     def may_end(self, node: int, automaton_state: int) -> int:
         """Whether the text may end here, 1 or 0: nothing of a lexeme read, or one that may end and leads to
         an end; or IN_DOUBT.
         """
-        if automaton_state < 0 or self.lookaheads.automaton.is_fresh(automaton_state):
+        if automaton_state < 0:
+            return self.live[node] >> END_OF_TEXT & 1
+        if self.lookaheads.automaton.is_promised(automaton_state):
+            return 0
+        if self.lookaheads.automaton.is_fresh(automaton_state):
             return self.live[node] >> END_OF_TEXT & 1
         lookahead = self.lookaheads.here[automaton_state]
         if lookahead < 0:
             return 0
-        after, _ = self.enter(node, lookahead)
-        return self.live[after] >> END_OF_TEXT & 1 if after >= 0 else IN_DOUBT if after == IN_DOUBT else 0
+        for after, _ in self.enter(node, lookahead):
+            if after < 0:
+                return IN_DOUBT
+            return self.live[after] >> END_OF_TEXT & 1
+        return 0
 
     # ---- liveness ----
 
@@ -205,7 +236,10 @@ class Stacks:
         if found is None:
             found = self._asked[state] = {}
             above = set(self.table.gotos[state].values())
-            above |= {argument for shifts, argument in self.table.actions[state].values() if shifts}
+            for name, (shifts, argument) in self.table.actions[state].items():
+                if shifts:
+                    above.add(argument)
+                    above.add(self.table.also.get((state, name), argument))
             for top in above:
                 for outcomes in (self.outcomes.reduced[top], *self.outcomes.popped[top].values()):
                     for outcome, after in outcomes.items():
@@ -226,6 +260,17 @@ class Stacks:
                 found = self.outcomes.over(state, target, 1 << lookahead, None)
             self._over[key] = found
         return found
+
+
+def brackets(table: Table, indents: Indents | None) -> list[int]:
+    """By state of the table: 1 if it is entered by an opening bracket, -1 by a closing one."""
+    found = [0] * len(table.actions)
+    if indents is not None:
+        for state, action in enumerate(table.actions):
+            for name, (shifts, target) in action.items():
+                if shifts and name in indents.opens | indents.closes:
+                    found[target] = found[table.also.get((state, name), target)] = 1 if name in indents.opens else -1
+    return found
 
 
 def describe(stacks: Stacks) -> dict[str, Any]:

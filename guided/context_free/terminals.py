@@ -24,7 +24,7 @@ except ImportError:  # Python 3.10
     import sre_constants as sre
     import sre_parse as sre_parser
 
-CHARS, SPLIT, MATCH, BEHIND, STOP = range(5)
+CHARS, SPLIT, MATCH, BEHIND, STOP, AHEAD = range(6)
 DEAD = -1
 AT_START = 0  # assertion number of "nothing stands before this place"
 NEWLINE = ((0x0A, 0x0A),)
@@ -34,8 +34,9 @@ class Program:
     """Instructions under construction, made from the end of each pattern to its start.
 
     nodes     : CHARS [(low byte, high byte, target), ...]; SPLIT targets, the preferred first; MATCH terminal;
-                BEHIND (assertion, must hold, target); STOP: nothing follows.
-    behinds   : assertion number -> entry of its pattern (DEAD for AT_START).
+                BEHIND, AHEAD (assertion, must hold, target); STOP: nothing follows.
+    behinds   : look-behind assertion -> entry of its pattern (DEAD for AT_START).
+    aheads    : look-ahead assertion -> entry of its pattern.
     """
 
     def __init__(self, max_states: int) -> None:
@@ -44,6 +45,8 @@ class Program:
         self.nodes: list[tuple[int, Any]] = []
         self.behinds: list[int] = [DEAD]
         self.behind_numbers: dict[Any, int] = {}
+        self.aheads: list[int] = []
+        self.ahead_numbers: dict[Any, int] = {}
 
     def add(self, kind: int, argument: Any) -> int:
         if len(self.nodes) >= self.max_states:
@@ -74,6 +77,15 @@ class Program:
             self.behinds[number] = build(self.add(MATCH, number))
         return number
 
+    def ahead(self, key: Any, build: Any) -> int:
+        """The number of a look-ahead assertion; equal ones are one."""
+        number = self.ahead_numbers.get(key)
+        if number is None:
+            number = self.ahead_numbers[key] = len(self.aheads)
+            self.aheads.append(DEAD)
+            self.aheads[number] = build(self.add(MATCH, number))
+        return number
+
     def code(self) -> tuple[array[int], array[int]]:
         """(instructions, where each one starts): kind, count, then `count` operands (CHARS: three each)."""
         code, starts = array("i"), array("i")
@@ -87,7 +99,7 @@ class Program:
                 code.extend((kind, len(argument), *argument))
             elif kind == MATCH:
                 code.extend((kind, 1, argument))
-            elif kind == BEHIND:
+            elif kind in (BEHIND, AHEAD):
                 code.extend((kind, 3, *argument))
             else:
                 code.extend((kind, 0))
@@ -97,8 +109,8 @@ class Program:
 class _Builder:
     """One pattern: every piece is made with the instruction that follows it."""
 
-    def __init__(self, program: Program, name: str) -> None:
-        self.program, self.name = program, name
+    def __init__(self, program: Program, name: str, inside: str = "") -> None:
+        self.program, self.name, self.inside = program, name, inside
 
     def refuse(self, what: str) -> GrammarError:
         return GrammarError(f"terminal {self.name}: {what} cannot be followed while writing")
@@ -174,24 +186,62 @@ class _Builder:
 
     def assertion(self, argument: Any, flags: int, follow: int, positive: bool) -> int:
         direction, body = argument
-        if direction > 0:
-            raise self.refuse("look-ahead")
         if len(body) == 0:
             return follow if positive else DEAD
-        inner = _Builder(self.program, self.name)
+        if direction > 0:
+            return self.ahead((str(body), flags), body, flags, follow, positive)
+        if self.inside == "look-behind":
+            raise self.refuse("a look-behind inside a look-behind")
+        inner = _Builder(self.program, self.name, "look-behind")
         number = self.program.behind((str(body), flags), lambda end: inner.sequence(body, flags, end))
         if self.program.behinds[number] == DEAD:
             return DEAD if positive else follow
         return self.program.add(BEHIND, (number, int(positive), follow))
 
+    def ahead(self, key: Any, body: Any, flags: int, follow: int, positive: bool) -> int:
+        """body : parsed items, or a function of the instruction that follows."""
+        if self.inside == "look-behind":
+            raise self.refuse("a look-ahead inside a look-behind")
+        inner = _Builder(self.program, self.name, "look-ahead")
+        build = body if callable(body) else lambda end: inner.sequence(body, flags, end)
+        number = self.program.ahead(key, build)
+        if self.program.aheads[number] == DEAD:
+            return DEAD if positive else follow
+        return self.program.add(AHEAD, (number, int(positive), follow))
+
     def place(self, place: Any, flags: int, follow: int) -> int:
-        at_start = self.program.add(BEHIND, (AT_START, 1, follow))
-        if place is sre.AT_BEGINNING and flags & re.MULTILINE:
-            number = self.program.behind("newline", lambda end: self.chars(NEWLINE, end))
-            return self.split([at_start, self.program.add(BEHIND, (number, 1, follow))])
         if place in (sre.AT_BEGINNING, sre.AT_BEGINNING_STRING):
+            at_start = self.program.add(BEHIND, (AT_START, 1, follow))
+            if place is sre.AT_BEGINNING and flags & re.MULTILINE:
+                number = self.program.behind("newline", lambda end: self.chars(NEWLINE, end))
+                return self.split([at_start, self.program.add(BEHIND, (number, 1, follow))])
             return at_start
-        raise self.refuse("an anchor that looks ahead (\\b, \\B, $, \\Z)")
+        if place in (sre.AT_END, sre.AT_END_STRING):
+            return self.end(place is sre.AT_END, bool(flags & re.MULTILINE), follow)
+        if place in (sre.AT_BOUNDARY, sre.AT_NON_BOUNDARY):
+            ranges = unicode_tables.ASCII_WORD if flags & re.ASCII else unicode_tables.word()
+            key = ("word", bool(flags & re.ASCII))
+            number = self.program.behind(key, lambda end: self.chars(ranges, end))
+            ways = []
+            for before in (1, 0):
+                after = before if place is sre.AT_NON_BOUNDARY else 1 - before
+                entry = self.ahead(key, lambda end: self.chars(ranges, end), flags, follow, bool(after))
+                ways.append(self.program.add(BEHIND, (number, before, entry)))
+            return self.split(ways)
+        raise self.refuse(f"{str(place).lower()} in its pattern")
+
+    def end(self, before_newline: bool, multiline: bool, follow: int) -> int:
+        """\\Z, or $: a text that may not come."""
+
+        def rest(end: int) -> int:
+            if not before_newline:
+                return self.chars(invert(()), end)
+            if multiline:
+                return self.chars(invert(NEWLINE), end)
+            after = self.chars(NEWLINE, self.chars(invert(()), end))
+            return self.split([self.chars(invert(NEWLINE), end), after])
+
+        return self.ahead(("end", before_newline, multiline), rest, 0, follow, positive=False)
 
     # ---- sets of characters ----
 

@@ -30,16 +30,19 @@ def alarm(seconds: float):
 
 
 class LarkOracle:
-    """Lark's LALR parser with its contextual lexer."""
+    """Lark's LALR parser with its contextual lexer, or its Earley parser."""
 
-    def __init__(self, text: str, start: str = "start") -> None:
-        self.lark = Lark(text, start=start, parser="lalr", lexer="contextual")
+    def __init__(self, text: str, start: str = "start", lexer: str = "contextual") -> None:
+        self.lark = Lark(text, start=start, parser="lalr" if lexer == "contextual" else "earley", lexer=lexer)
 
-    def parses(self, text: str) -> bool:
-        """Whether Lark parses a text.  Raises TooSlow."""
+    def parses(self, text: str) -> bool | None:
+        """Whether Lark parses a text; None where its Earley parser gives up.  Raises TooSlow."""
         with alarm(2):
             try:
                 self.lark.parse(text)
+            except RuntimeError as error:  # "multiple start symbol items": the text ends in ignored text as well
+                assert "multiple start symbol" in str(error)
+                return None
             except (LarkError, IndexError):
                 return False
             return True

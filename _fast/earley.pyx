@@ -1,0 +1,164 @@
+# Earley: a Lark grammar read by Earley's algorithm with single terminals, a byte at a time; and its masks.
+# Uses: CutAutomaton, CutIndex, Index, walk.
+#
+# A state is a set of running lexemes (kernel, automaton state), those that may just begin among them, and whether the text
+# may end here.  Where lexemes end at one place under one control, what may follow them is one kernel.  Kernels and their
+# liveness belong to the front end (guided/context_free/kernels.py).  Derivation: docs/theory/grammars.md.
+
+cdef enum:
+    MAX_LEXEMES = 4_096           # running at one place of a text
+
+
+cdef class Earley(Recognizer):
+    """The language of a Lark grammar, however ambiguous.
+
+    automaton : its terminals.      kernels : guided.context_free.kernels.Kernels.
+    first     : (running lexemes, whether the empty text is a member).
+    finish    : callable (running lexemes) -> a short rest of a text (guided/context_free/earley_completion.py).
+    """
+    cdef readonly CutAutomaton automaton
+    cdef readonly object kernels
+    cdef readonly object finish
+    cdef list ends                    # automaton state -> lookaheads that can be read from it
+    cdef list here                    # automaton state -> lookahead of a lexeme that ends in it, or -1
+    cdef list live                    # kernel -> lookaheads that lead to the end of a text
+    cdef list names                   # lookahead -> (terminal, control)
+    cdef dict numbers                 # (lexemes, may end) -> state
+    cdef list running                 # state -> ((kernel, automaton state), ...), sorted
+
+    def __init__(self, CutAutomaton automaton, kernels, first, finish, int32_t max_states):
+        cdef int32_t byte
+        self.automaton, self.kernels, self.finish, self.max_states = automaton, kernels, finish, max_states
+        readings = kernels.lookaheads
+        self.ends, self.here, self.names, self.live = readings.ends, readings.here, readings.names, kernels.live
+        self.numbers, self.running = {}, []
+        for byte in range(256):
+            self.byte_class[byte] = automaton.byte_class[byte]
+        self.n_classes = automaton.n_classes
+        lexemes, may_end = first
+        if lexemes or may_end:
+            self.start = self.intern(tuple(sorted(lexemes)), may_end)
+
+    cdef state_t intern(self, tuple lexemes, bint may_end) except? FAILED_STATE:
+        key = (lexemes, may_end)
+        found = self.numbers.get(key)
+        if found is None:
+            found = self.numbers[key] = self.add_state(may_end)
+            self.running.append(lexemes)
+        return found
+
+    cdef state_t derive(self, state_t state, uint8_t byte) except? FAILED_STATE:
+        cdef state_t lexeme, after
+        made, ended = set(), {}
+        for kernel, lexeme in self.running[state]:
+            live = self.live[kernel]
+            for after in self.automaton.afters(lexeme, byte):
+                if not (self.ends[after] & live):
+                    continue
+                lookahead = self.here[after]
+                if lookahead < 0:
+                    made.add((kernel, after))
+                    continue
+                if not self.automaton.is_final(after):
+                    made.add((kernel, after))
+                if (live >> lookahead) & 1:
+                    terminal, control = self.names[lookahead]
+                    parts = ended.get(control)
+                    if parts is None:
+                        ended[control] = {(kernel, terminal)}
+                    else:
+                        parts.add((kernel, terminal))
+        return self.arrive(made, ended)
+
+    cdef state_t arrive(self, set made, dict ended) except? FAILED_STATE:
+        """The state of running lexemes and of others that have ended: control -> {(kernel, terminal)}."""
+        cdef bint may_end = False
+        for control, parts in ended.items():
+            kernel = self.kernels.advance(tuple(sorted(parts)))
+            if kernel < -1:
+                return DOUBT_STATE
+            if kernel >= 0:
+                lexemes, ends = self.kernels.open(kernel, control)
+                made.update(lexemes)
+                may_end = may_end or ends
+        if not made and not may_end:
+            return DEAD_STATE
+        if len(made) > MAX_LEXEMES:
+            raise LimitExceeded("max_states", MAX_LEXEMES, len(made), "the grammar, at this point of the text, in lexemes,")
+        return self.intern(tuple(sorted(made)), may_end)
+
+    cdef state_t after_lexeme(self, kernel, lookahead) except? FAILED_STATE:
+        """The state after a lexeme alone; DEAD, DOUBT."""
+        terminal, control = self.names[lookahead]
+        if not (self.live[kernel] >> lookahead) & 1:
+            return DEAD_STATE
+        return self.arrive(set(), {control: ((kernel, terminal),)})
+
+    cpdef state_t saturate(self, state_t state, int32_t horizon) except? FAILED_STATE:
+        """The state with the returns of its kernels cut off: what masks are made from.  Tokens in DOUBT there depend on all."""
+        cdef tuple lexemes = self.running[state]
+        cut = tuple(sorted({(self.kernels.cut(kernel), lexeme) for kernel, lexeme in lexemes}))
+        return state if cut == lexemes else self.intern(cut, self.accepting[state] != 0)
+
+    cpdef bytes completion(self, state_t state):
+        """A short text that ends a member after `state`."""
+        if state == DEAD_STATE:
+            return None
+        self._check_state(state)
+        return b"" if self.accepting[state] else self.finish(self.running[state])
+
+    def parts(self, state_t state) -> tuple:
+        """The running lexemes of a state: ((kernel, automaton state), ...)."""
+        self._check_state(state)
+        return self.running[state]
+
+
+cdef class EarleyIndex(Index):
+    """Inner masks of the running lexemes, then the leaving tokens, asked by remainder of what follows."""
+    cdef CutIndex lexemes
+
+    def __init__(self, Earley recognizer, vocab, int64_t max_mask_bytes):
+        Index.__init__(self, recognizer, vocab, max_mask_bytes)
+        self.lexemes = CutIndex(recognizer.automaton, self.trie, self.n_words)
+        self.lexemes.munch = recognizer.kernels.lookaheads.munch
+
+    cdef int fill(self, state_t state, word_t* mask) except -1:
+        cdef Earley grammar = <Earley>self.recognizer
+        cdef LexerEntry entry
+        cdef Leaving group
+        cdef state_t lexeme, after
+        cdef int32_t word, number, k
+        cdef Segment* segment
+        cdef token_t token
+        questions = []
+        for kernel, lexeme in grammar.running[state]:
+            entry = self.lexemes.entry_for(lexeme, grammar.live[kernel] & grammar.ends[lexeme], grammar.ends, grammar.here)
+            for word in range(self.n_words):
+                mask[word] |= entry.inner[word]
+            for group in entry.leaving:
+                after = grammar.after_lexeme(kernel, group.labels[0])
+                if after == DEAD_STATE:
+                    continue
+                if after < 0:                         # in doubt, with all that goes on after the lexeme
+                    questions.extend(group.ended)
+                    for number in range(group.n_segments):
+                        segment = group.segments + number
+                        for k in range(self.trie.first[segment.first_node], self.trie.first[segment.end_node]):
+                            questions.append(self.trie.order[k])
+                    continue
+                for token in group.ended:
+                    set_bit(mask, token)
+                after = grammar.saturate(after, 0)
+                group.merge_if_it_pays(self.trie)
+                if group.remainders is not None:
+                    walk(group.remainders, grammar, after, self.path, mask, 1, group.remainders.n_nodes, questions)
+                else:
+                    for number in range(group.n_segments):
+                        segment = group.segments + number
+                        walk(self.trie, grammar, after, self.path, mask, segment.first_node, segment.end_node, questions)
+        for token in self.eos_ids:                    # EOS is decided by the state
+            clear_bit(mask, token)
+        if questions:
+            eos = set(self.eos_ids)
+            self.doubtful[state] = [token for token in set(questions) if token not in eos and not has_bit(mask, token)]
+        return 0
