@@ -36,6 +36,8 @@ cdef class MachineIndex(Index):
         if node >= end_node:
             return 0
         self.way[trie.depth[node] - 1] = start[0]
+        if start.within == WHOLE:
+            self.way[trie.depth[node] - 1].within = OUTSIDE
         while node < end_node:
             depth = trie.depth[node]
             here = self.way + depth
@@ -67,11 +69,17 @@ cdef class MachineIndex(Index):
         lexer = <Recognizer>facts.lexer
         if facts.fallback != DEAD_STATE:
             return self.fill_exceptions(state, lexer, mask)
+        doubtful = []
+        if lexer.is_narrow:
+            self.read(trie, &place, mask, 1, trie.n_nodes, doubtful)
+            if doubtful:
+                self.doubtful[state] = doubtful
+            return 0
         entry = self.lexemes_of(lexer).entry(place.lexer_state)
         memcpy(mask, entry.inner, <size_t>self.n_words * sizeof(word_t))
-        doubtful = []
         for group in entry.leaving:
             after = place
+            after.within = OUTSIDE
             left = machine.leave_with(&after, group.label_set)
             if left == DOUBT_STATE:
                 self.collect(group, doubtful)
@@ -89,6 +97,7 @@ cdef class MachineIndex(Index):
                               doubtful)
         if entry.ends_here:                            # the first bytes that the lexer cannot read end its lexeme
             after = place
+            after.within = OUTSIDE
             left = machine.leave(&after)
             node = 1
             while left != 0 and node < trie.n_nodes:
@@ -133,6 +142,7 @@ cdef class MachineIndex(Index):
                 for k in range(trie.first[node], trie.first[node + trie.subtree[node]]):
                     clear_bit(mask, trie.order[k])
                 there = place
+                there.within = OUTSIDE
                 if machine.leave_with(&there, lexer.label_set(after)) == 1:
                     for k in range(trie.first[node], trie.first[node + 1]):
                         set_bit(mask, trie.order[k])

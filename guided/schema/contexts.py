@@ -128,6 +128,18 @@ class JsonContexts:
             return DEAD
         return self._number(Context(Kind.FREE_KEY, frame=frame))
 
+    def facts(self, context: int) -> tuple[_fast.Recognizer | None, bool, int, bool, int]:
+        """lexer, captures, fallback, is_accepting and the likeness of a context, in one question."""
+        here = self.contexts[context]
+        lexer = self.lexer(context)
+        if here.kind is Kind.VALUE:
+            link = _known(here.link)
+            local = self.frames.link(None, (), link.questions, link.needs)
+            return lexer, False, DEAD, False, self._number(Context(Kind.VALUE, local))
+        if here.kind is Kind.KEY:
+            return lexer, self.captures(context), self.fallback(context), False, DEAD
+        return lexer, here.kind is Kind.FREE_KEY, DEAD, here.kind is Kind.END, DEAD
+
     def _is_free(self, frame: Frame) -> bool:
         """Whether there are no known keys at all, and any may come."""
         return not frame.names and not frame.seen and self.frames.available(frame)[1]
