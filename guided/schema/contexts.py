@@ -61,7 +61,7 @@ class JsonContexts:
         self.contexts: list[Context] = []
         self._numbers: dict[Context, int] = {}
         self._completions: dict[int, bytes] = {}
-        self._value_lexers: dict[tuple[tuple[Goal, ...], Needs], _fast.Dfa] = {}
+        self._value_lexers: dict[tuple[tuple[Goal, ...], Needs], _fast.Recognizer] = {}
         self.locations.check_loops()
         root: Goal = frozenset((document.root,))
         if not self.analysis.is_inhabited(root):
@@ -82,7 +82,7 @@ class JsonContexts:
 
     # ---- guided.protocols.Contexts ----
 
-    def lexer(self, context: int) -> _fast.Dfa | None:
+    def lexer(self, context: int) -> _fast.Recognizer | None:
         """The automaton of what may be written in `context`; None after the document."""
         here = self.contexts[context]
         if here.kind is Kind.VALUE:
@@ -180,7 +180,7 @@ class JsonContexts:
 
     # ---- values ----
 
-    def _value_lexer(self, link: Link) -> _fast.Dfa:
+    def _value_lexer(self, link: Link) -> _fast.Recognizer:
         """All values that `link` may get; arrays and objects only as far as their opening bracket."""
         alternatives: list[tuple[int, Node]] = []
         for label, text in ((lexers.NULL, "null"), (lexers.TRUE, "true"), (lexers.FALSE, "false")):

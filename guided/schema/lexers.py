@@ -102,7 +102,7 @@ class Structure:
         }
         self.colon = shared_dfa(((COLON, concat(space, Literal(":"), space)),))
 
-    def after_value(self, bracket: str, *, may_go_on: bool, may_close: bool) -> _fast.Dfa:
+    def after_value(self, bracket: str, *, may_go_on: bool, may_close: bool) -> _fast.Recognizer:
         """What follows a value inside an array or object."""
         alternatives: list[tuple[int, Node]] = []
         if may_go_on:
@@ -115,23 +115,32 @@ class Structure:
 FREE_KEY = concat(QUOTE, Repeat(ONE_SPELLING, 0, None), QUOTE)
 
 
-def free_key() -> _fast.Dfa:
+def free_key() -> _fast.Recognizer:
     """Any key; one automaton for all objects, so that its masks are made once."""
     return shared_dfa(((NEW_KEY, FREE_KEY),))
 
 
 def keys(names: Mapping[str, int]) -> _fast.Recognizer:
     """The keys of an object that has no others; `names` : their numbers, which are the labels above KEY."""
-    return _fast.WordList([_quoted(name) for name in names], [KEY + number for number in names.values()])
+    return _keys(tuple(names.items()))
 
 
 @lru_cache(maxsize=1024)
+def _keys(names: tuple[tuple[str, int], ...]) -> _fast.Recognizer:
+    return _fast.WordList([_quoted(name) for name, _ in names], [KEY + number for _, number in names])
+
+
 def known_keys(names: tuple[str, ...], seen: frozenset[str]) -> _fast.Recognizer:
     """The keys that a free key must differ from: declared ones (label KEY + place), and free ones seen before (TAKEN).
 
     Not which of them may come: so all positions in an object share one automaton, as long as no free key was written.
     """
-    free = seen.difference(names)
+    return exceptions(names, seen.difference(names))
+
+
+@lru_cache(maxsize=1024)
+def exceptions(names: tuple[str, ...], free: frozenset[str]) -> _fast.Recognizer:
+    """known_keys, for free keys that are none of `names`."""
     words, labels = quoted(names), list(range(KEY, KEY + len(names)))
     if free:
         words, labels = words + [_quoted(name) for name in free], labels + [TAKEN] * len(free)
