@@ -25,12 +25,15 @@ include "trie.pyx"           # the tokens of a vocabulary as a flat tree
 include "walk.pyx"           # which tokens may a language read next?
 include "external.pyx"       # a language written in Python
 include "product.pyx"        # two languages side by side, for & and |
+include "places.pyx"         # interned places, texts and exits of a machine
+include "wordlist.pyx"       # a finite list of texts
 include "machine.pyx"        # lexers and contexts: JSON, grammars
 include "network.pyx"        # languages one after another, and inside a grammar
 include "cut.pyx"            # which lexeme would Lark take?
 include "rows.pyx"           # finished masks by state
 include "lexing.pyx"         # what every token does to one lexer
 include "index.pyx"          # a recogniser met a vocabulary
+include "machine_index.pyx"  # the same for lexers and contexts
 include "indexes.pyx"        # the same for composed languages
 include "networks.pyx"       # the same for languages one after another
 include "grammar.pyx"        # a Lark grammar: lexemes, stacks, masks

@@ -11,6 +11,8 @@ def known_tokens(Index index not None, state_t state, word_t[::1] accepted, word
     context), and those that cannot be read by the lexer.
     """
     cdef Machine machine
+    cdef Place place
+    cdef ContextFacts* facts
     cdef MachineIndex machine_index
     cdef LexerIndex lexer_index
     cdef LexerEntry entry
@@ -33,14 +35,16 @@ def known_tokens(Index index not None, state_t state, word_t[::1] accepted, word
         known_by_first_byte(index, state, accepted, undecided)
         return
     machine_index, machine = <MachineIndex>index, <Machine>index.recognizer
-    context, lexer_state, _, _ = machine.keys[state]
-    lexer = machine.lexer(context)
+    place = machine.places[state]
+    facts = machine.about(place.context)
+    if facts.fallback != DEAD_STATE:
+        return False
+    lexer = None if facts.lexer == NULL else <Recognizer>facts.lexer
+    lexer_state = place.lexer_state
     accepted[:] = 0
     undecided[:] = 0
     if lexer is not None:
-        lexer_index = machine_index.lexer_indexes.get(lexer)
-        if lexer_index is None:
-            lexer_index = machine_index.lexer_indexes[lexer] = process_lexer_index(lexer, index.vocab)
+        lexer_index = machine_index.lexemes_of(lexer)
         entry = lexer_index.entry(lexer_state)
         memcpy(&accepted[0], entry.inner, <size_t>index.n_words * sizeof(word_t))
         leaving = []

@@ -9,10 +9,10 @@
 
 cdef enum:
     # Segments are merged into a trie of remainders once it pays: the walk over 2,000 segments takes 40 us a context, the
-    # merged trie 1 us, and merging 10 ms; it is not made for what is most of a vocabulary.
+    # merged trie 1 us, and merging 300 us; it is not made for what is most of a vocabulary.
     MERGE_FROM_SEGMENTS = 32
     MERGE_UP_TO_TOKENS = 16_384
-    MERGE_AFTER_USES = 64
+    MERGE_AFTER_USES = 8
     MAX_LEXERS = 2048             # lexers whose indexes are kept for the next request
     MAX_LEXER_BYTES = 128 << 20   # inner masks and leaving tokens of the whole process; beyond it all are dropped and made anew
 
@@ -29,7 +29,10 @@ cdef struct Segment:
 cdef class Leaving:
     """The tokens that end the lexeme with the same labels."""
     cdef tuple labels             # of the lexeme
+    cdef int32_t label_set        # their number (places.pyx)
     cdef list ended               # tokens that end exactly with the lexeme
+    cdef token_t* enders          # the same, [n_enders], for LexerIndex
+    cdef int32_t n_enders, enders_capacity
     cdef Segment* segments        # what goes on after the lexeme
     cdef int32_t n_segments, capacity
     cdef int64_t n_tokens         # tokens below the segments
@@ -38,6 +41,16 @@ cdef class Leaving:
 
     def __dealloc__(self):
         free(self.segments)
+        free(self.enders)
+
+    cdef int end_with(self, Trie trie, int32_t node) except -1:
+        """Add the tokens of a node: they end exactly with the lexeme."""
+        cdef int32_t n_tokens = trie.first[node + 1] - trie.first[node]
+        if n_tokens:
+            self.enders = <token_t*>grow(self.enders, self.n_enders + n_tokens, &self.enders_capacity, sizeof(token_t))
+            memcpy(self.enders + self.n_enders, trie.order + trie.first[node], <size_t>n_tokens * sizeof(token_t))
+            self.n_enders += n_tokens
+        return 0
 
     cdef int add(self, int32_t first_node, int32_t end_node, int32_t depth) except -1:
         """Add a run of siblings; it joins the last one if it goes on from there."""
@@ -65,15 +78,34 @@ cdef class Leaving:
         if (self.remainders is not None or self.n_uses < MERGE_AFTER_USES or self.n_segments < MERGE_FROM_SEGMENTS
                 or self.n_tokens > MERGE_UP_TO_TOKENS):
             return 0
-        rests, tokens = [], []
+        self.merge(trie)
+        return 0
+
+    cdef int merge(self, Trie trie) except -1:
+        """Make the trie of what is left of the tokens after their lexeme."""
+        cdef int32_t number, k, n_tokens = 0, length, n_bytes = 0
+        cdef token_t token
+        cdef Segment* segment
+        cdef uint8_t* text
+        cdef int32_t[::1] sizes, ids
+        lengths, tokens = array("i", bytes(4 * self.n_tokens)), array("i", bytes(4 * self.n_tokens))
+        sizes, ids = lengths, tokens
         for number in range(self.n_segments):
             segment = self.segments + number
             for k in range(trie.first[segment.first_node], trie.first[segment.end_node]):
-                tokens.append(trie.order[k])
-                rests.append(trie.token_bytes(trie.order[k])[segment.depth:])
-        self.remainders = Trie(rests)
+                ids[n_tokens] = trie.order[k]
+                sizes[n_tokens] = <int32_t>trie.length_of(trie.order[k]) - segment.depth
+                n_bytes += sizes[n_tokens]
+                n_tokens += 1
+        blob = PyBytes_FromStringAndSize(NULL, n_bytes)
+        text = <uint8_t*>PyBytes_AS_STRING(blob)
+        for k in range(n_tokens):
+            length, token = sizes[k], ids[k]
+            memcpy(text, trie.text + trie.offset[token + 1] - length, length)
+            text += length
+        self.remainders = Trie.from_blob(blob, sizes)
         for k in range(self.remainders.n_ordered):
-            self.remainders.order[k] = tokens[self.remainders.order[k]]
+            self.remainders.order[k] = ids[self.remainders.order[k]]
         return 0
 
 
@@ -143,10 +175,9 @@ cdef class LexerIndex:
                     self.leave(groups, before, node, node + trie.subtree[node], depth - 1)
                 node += trie.subtree[node]
                 continue
-            if lexer.accepting[after] and lexer.is_final(after):
+            if lexer.ends_at(after):
                 group = self.leave(groups, after, node + 1, node + trie.subtree[node], depth)
-                for k in range(trie.first[node], trie.first[node + 1]):
-                    group.ended.append(trie.order[k])
+                group.end_with(trie, node)
                 node += trie.subtree[node]
                 continue
             self.path[depth] = after
@@ -156,7 +187,7 @@ cdef class LexerIndex:
         entry.leaving = list(groups.values())
         entry.n_bytes = <int64_t>self.n_words * 4
         for group in entry.leaving:
-            entry.n_bytes += 40 * <int64_t>len(group.ended) + group.capacity * <int64_t>sizeof(Segment)
+            entry.n_bytes += 4 * group.enders_capacity + group.capacity * <int64_t>sizeof(Segment)
             if group.n_tokens <= MERGE_UP_TO_TOKENS:
                 entry.n_bytes += 60 * group.n_tokens       # the trie of remainders, should it be made
         lexer_bytes += entry.n_bytes
@@ -165,11 +196,13 @@ cdef class LexerIndex:
     cdef Leaving leave(self, dict groups, state_t state, int32_t first_node, int32_t end_node, int32_t depth):
         """Note that the tokens of a run of siblings leave the lexeme, which ended in `state` after `depth` bytes."""
         cdef Leaving group
-        labels = self.lexer.labels(state)
-        group = groups.get(labels)
-        if group is None:
-            group = groups[labels] = Leaving()
-            group.labels, group.ended = labels, []
+        number = self.lexer.label_set(state)
+        found = groups.get(number)
+        if found is None:
+            group = groups[number] = Leaving()
+            group.label_set, group.labels, group.ended = number, _LABEL_SETS[number], []
+        else:
+            group = <Leaving>found
         if first_node < end_node:
             group.add(first_node, end_node, depth)
             group.n_tokens += self.trie.first[end_node] - self.trie.first[first_node]

@@ -25,6 +25,9 @@ cdef class Recognizer:
     cdef int32_t max_states        # Limits.max_states
     cdef state_t* table            # [capacity, n_classes]: the state that follows, DEAD or UNKNOWN
     cdef uint8_t* accepting        # [capacity]: not 0 if the text read so far is a member (ACCEPTS...)
+    cdef int32_t* label_sets       # [n_label_sets]: the number of a state's labels (places.pyx), -1 before it was asked for
+    cdef int32_t n_label_sets
+    cdef bint is_narrow            # few tokens can be read from any state: not worth an entry of a LexerIndex
     cdef object __weakref__
     cdef readonly state_t start    # the state of the empty text; DEAD if the language is empty
 
@@ -39,6 +42,7 @@ cdef class Recognizer:
     def __dealloc__(self):
         free(self.table)
         free(self.accepting)
+        free(self.label_sets)
 
     cdef state_t derive(self, state_t state, uint8_t byte) except? FAILED_STATE:
         """The state after `byte`, computed; asked once per (state, byte class).  To be overridden."""
@@ -176,6 +180,33 @@ cdef class Recognizer:
     cpdef tuple labels(self, state_t state):
         """Which alternatives of a labelled language are complete in `state`; (0,) for a plain one that accepts."""
         return (0,) if self.accepting[state] else ()
+
+    cdef inline int32_t label_set(self, state_t state) except -1:
+        """The number of labels(state)."""
+        if state < self.n_label_sets and self.label_sets[state] >= 0:
+            return self.label_sets[state]
+        return self.number_labels(state)
+
+    cdef int32_t number_labels(self, state_t state) except -1:
+        cdef int32_t length, number
+        cdef int32_t* label_sets
+        if state >= self.n_label_sets:
+            length = self.capacity
+            label_sets = <int32_t*>realloc(self.label_sets, <size_t>length * sizeof(int32_t))
+            if label_sets == NULL:
+                raise MemoryError()
+            for number in range(self.n_label_sets, length):
+                label_sets[number] = -1
+            self.label_sets, self.n_label_sets = label_sets, length
+        self.label_sets[state] = number_of_labels(self.labels(state))
+        return self.label_sets[state]
+
+    cdef inline bint ends_at(self, state_t state) except -1:
+        """is_final, for a state that is one."""
+        cdef uint8_t accepting = self.accepting[state]
+        if accepting == ACCEPTS:
+            return self.is_final(state)
+        return accepting == ACCEPTS_AND_ENDS
 
     cpdef bint is_final(self, state_t state) except -1:
         """Whether a member ends in `state` and no byte may follow; looked up byte by byte once."""

@@ -38,6 +38,14 @@ class Base(ABC):
     def batch(self, matchers: list[Any]) -> Callable[[], None]:
         """A call that writes one mask for each of `matchers`, on one thread."""
 
+    def json_matcher(self, schema: Any) -> Any:
+        """Compile a JSON Schema and stand at its beginning."""
+        raise NotImplementedError
+
+    def commit(self, matcher: Any, token: int) -> bool:
+        """Read one token if the mask that was filled last allows it; whether it did."""
+        raise NotImplementedError
+
     def version(self) -> str:
         return version(self.distribution)
 

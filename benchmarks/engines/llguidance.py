@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -36,3 +37,15 @@ class Engine(Base):
         out = allocate_token_bitmask(len(matchers), self.vocabulary.vocab_size)
         rows = [(matcher, row) for row, matcher in enumerate(matchers)]
         return lambda: fill_next_token_bitmask_par(executor, rows, out)
+
+    def json_matcher(self, schema: Any) -> Any:
+        matcher = llguidance.LLMatcher(self.vocabulary, json.dumps({"grammars": [{"json_schema": schema}]}))
+        if matcher.is_error():
+            raise ValueError(matcher.get_error())
+        return matcher
+
+    def commit(self, matcher: Any, token: int) -> bool:
+        if not (int(self.out[0, token >> 5]) >> (token & 31)) & 1:
+            return False
+        matcher.consume_token(token)
+        return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -11,11 +11,12 @@ import guided
 from benchmarks.engines.base import Base
 
 # Public names are imported on first use; the rivals import all of theirs at once, and imports are not what is measured.
-PUBLIC = (guided.Matcher, guided.Vocabulary, guided.fill_masks, guided.regex)
+PUBLIC = (guided.Matcher, guided.Vocabulary, guided.fill_masks, guided.regex, guided.json_schema)
 
 
 class Engine(Base):
     distribution = "guided"
+    order: Literal["any", "schema"] = "any"  # of keys; instances have theirs in any order
 
     def version(self) -> str:
         return guided.__version__  # of the source tree that is measured, installed or not
@@ -36,3 +37,12 @@ class Engine(Base):
     def batch(self, matchers: list[Any]) -> Callable[[], None]:
         out = np.zeros((len(matchers), self.out.size), dtype=np.uint32)
         return lambda: guided.fill_masks(matchers, out)
+
+    def json_matcher(self, schema: Any) -> Any:
+        return guided.Matcher(guided.json_schema(schema, order=self.order), self.vocabulary)
+
+    def commit(self, matcher: Any, token: int) -> bool:
+        if not (int(self.out[token >> 5]) >> (token & 31)) & 1:
+            return False
+        matcher.advance(token)
+        return True

@@ -161,7 +161,7 @@ class Analysis:
             return '""' if kind == "string" else "0"
         label = (STRING if kind == "string" else NUMBER) + 1
         dfa = shared_dfa(((label, self.locations.lexeme(formula, kind)),), self.document.options.limits)
-        return None if dfa.start == _fast.DEAD else str(bytes(dfa.completion(dfa.start)), "utf-8")
+        return None if dfa.start == _fast.DEAD else str(bytes(dfa.completion(dfa.start) or b""), "utf-8")
 
     def array_rule(self, shape: ArrayShape, index: int, opening: str) -> Rule | None:
         """The fewest items from `index` on, after `opening`; None if some item can have no value."""

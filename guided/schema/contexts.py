@@ -61,7 +61,7 @@ class JsonContexts:
         self.contexts: list[Context] = []
         self._numbers: dict[Context, int] = {}
         self._completions: dict[int, bytes] = {}
-        self._value_lexers: dict[tuple[tuple[Goal, ...], Needs], _fast.Dfa] = {}
+        self._value_lexers: dict[tuple[tuple[Goal, ...], Needs], _fast.Recognizer] = {}
         self.locations.check_loops()
         root: Goal = frozenset((document.root,))
         if not self.analysis.is_inhabited(root):
@@ -82,7 +82,7 @@ class JsonContexts:
 
     # ---- guided.protocols.Contexts ----
 
-    def lexer(self, context: int) -> _fast.Dfa | None:
+    def lexer(self, context: int) -> _fast.Recognizer | None:
         """The automaton of what may be written in `context`; None after the document."""
         here = self.contexts[context]
         if here.kind is Kind.VALUE:
@@ -128,6 +128,18 @@ class JsonContexts:
             return DEAD
         return self._number(Context(Kind.FREE_KEY, frame=frame))
 
+    def facts(self, context: int) -> tuple[_fast.Recognizer | None, bool, int, bool, int]:
+        """lexer, captures, fallback, is_accepting and the likeness of a context, in one question."""
+        here = self.contexts[context]
+        lexer = self.lexer(context)
+        if here.kind is Kind.VALUE:
+            link = _known(here.link)
+            local = self.frames.link(None, (), link.questions, link.needs)
+            return lexer, False, DEAD, False, self._number(Context(Kind.VALUE, local))
+        if here.kind is Kind.KEY:
+            return lexer, self.captures(context), self.fallback(context), False, DEAD
+        return lexer, here.kind is Kind.FREE_KEY, DEAD, here.kind is Kind.END, DEAD
+
     def _is_free(self, frame: Frame) -> bool:
         """Whether there are no known keys at all, and any may come."""
         return not frame.names and not frame.seen and self.frames.available(frame)[1]
@@ -168,7 +180,7 @@ class JsonContexts:
 
     # ---- values ----
 
-    def _value_lexer(self, link: Link) -> _fast.Dfa:
+    def _value_lexer(self, link: Link) -> _fast.Recognizer:
         """All values that `link` may get; arrays and objects only as far as their opening bracket."""
         alternatives: list[tuple[int, Node]] = []
         for label, text in ((lexers.NULL, "null"), (lexers.TRUE, "true"), (lexers.FALSE, "false")):

@@ -12,7 +12,7 @@ from functools import lru_cache
 from guided import _fast
 from guided.automata import parse
 from guided.automata.compile import compile_dfa
-from guided.automata.syntax import EMPTY, Both, Literal, Node, Not, Repeat, chars, concat, union
+from guided.automata.syntax import EMPTY, Both, Literal, Node, Not, Repeat, Words, chars, concat
 from guided.errors import ConstraintError, GuidedError
 from guided.limits import DEFAULT_LIMITS, Limits
 from guided.schema.strings import ONE_SPELLING, QUOTE, spell_text
@@ -29,9 +29,19 @@ Alternatives = tuple[tuple[int, Node], ...]
 
 
 @lru_cache(maxsize=2048)
-def shared_dfa(alternatives: Alternatives, limits: Limits = DEFAULT_LIMITS) -> _fast.Dfa:
+def shared_dfa(alternatives: Alternatives, limits: Limits = DEFAULT_LIMITS) -> _fast.Recognizer:
     """The automaton of labelled alternatives, the same object for equal ones."""
-    return compile_dfa(dict(alternatives), limits=limits)
+    words, labels = list[bytes](), list[int]()
+    for label, node in alternatives:
+        if isinstance(node, Literal):
+            texts: tuple[str, ...] = (node.text,)
+        elif isinstance(node, Words):
+            texts = node.texts
+        else:
+            return compile_dfa(dict(alternatives), limits=limits)
+        words += [text.encode() for text in texts]
+        labels += [label] * len(texts)
+    return _fast.WordList(words, labels)
 
 
 @lru_cache(maxsize=256)
@@ -92,7 +102,7 @@ class Structure:
         }
         self.colon = shared_dfa(((COLON, concat(space, Literal(":"), space)),))
 
-    def after_value(self, bracket: str, *, may_go_on: bool, may_close: bool) -> _fast.Dfa:
+    def after_value(self, bracket: str, *, may_go_on: bool, may_close: bool) -> _fast.Recognizer:
         """What follows a value inside an array or object."""
         alternatives: list[tuple[int, Node]] = []
         if may_go_on:
@@ -105,26 +115,43 @@ class Structure:
 FREE_KEY = concat(QUOTE, Repeat(ONE_SPELLING, 0, None), QUOTE)
 
 
-def free_key() -> _fast.Dfa:
+def free_key() -> _fast.Recognizer:
     """Any key; one automaton for all objects, so that its masks are made once."""
     return shared_dfa(((NEW_KEY, FREE_KEY),))
 
 
-def keys(names: Mapping[str, int]) -> _fast.Dfa:
+def keys(names: Mapping[str, int]) -> _fast.Recognizer:
     """The keys of an object that has no others; `names` : their numbers, which are the labels above KEY."""
-    return shared_dfa(tuple((KEY + number, _quoted(name)) for name, number in names.items()))
+    return _keys(tuple(names.items()))
 
 
 @lru_cache(maxsize=1024)
-def known_keys(names: tuple[str, ...], seen: frozenset[str]) -> _fast.Dfa:
+def _keys(names: tuple[tuple[str, int], ...]) -> _fast.Recognizer:
+    return _fast.WordList([_quoted(name) for name, _ in names], [KEY + number for _, number in names])
+
+
+def known_keys(names: tuple[str, ...], seen: frozenset[str]) -> _fast.Recognizer:
     """The keys that a free key must differ from: declared ones (label KEY + place), and free ones seen before (TAKEN).
 
     Not which of them may come: so all positions in an object share one automaton, as long as no free key was written.
     """
-    known = {KEY + number: _quoted(name) for number, name in enumerate(names)}
-    free = sorted(seen.difference(names))
-    return compile_dfa(known | ({TAKEN: union(*map(_quoted, free))} if free else {}))
+    return exceptions(names, seen.difference(names))
 
 
-def _quoted(name: str) -> Node:
-    return Literal(f'"{spell_text(name)}"')
+@lru_cache(maxsize=1024)
+def exceptions(names: tuple[str, ...], free: frozenset[str]) -> _fast.Recognizer:
+    """known_keys, for free keys that are none of `names`."""
+    words, labels = quoted(names), list(range(KEY, KEY + len(names)))
+    if free:
+        words, labels = words + [_quoted(name) for name in free], labels + [TAKEN] * len(free)
+    return _fast.WordList(words, labels)
+
+
+@lru_cache(maxsize=1024)
+def quoted(names: tuple[str, ...]) -> list[bytes]:
+    """The keys as they are written."""
+    return [_quoted(name) for name in names]
+
+
+def _quoted(name: str) -> bytes:
+    return f'"{spell_text(name)}"'.encode()

@@ -1,0 +1,173 @@
+# MachineIndex: masks of lexer x context languages.  Uses: Index, Machine, LexerIndex.
+#
+# A mask is the lexer's inner mask, shared by the whole process, and the tokens that leave the lexeme.  Those are read by
+# places, not by states: nothing is remembered of a walk but what the front end said, and it is asked about a context only
+# when a token gets there.
+
+cdef class MachineIndex(Index):
+    """Lexer x context: the lexer's inner mask, then the leaving tokens, asked by remainder (see lexing.pyx)."""
+    cdef dict lexer_indexes           # lexer -> LexerIndex
+    cdef Place* way                   # scratch of `read`: [max_depth + 1]
+
+    def __init__(self, Machine recognizer, vocab, int64_t max_mask_bytes):
+        Index.__init__(self, recognizer, vocab, max_mask_bytes)
+        self.lexer_indexes = {}
+        self.way = <Place*>calloc(self.trie.max_depth + 2, sizeof(Place))
+        if self.way == NULL:
+            raise MemoryError()
+
+    def __dealloc__(self):
+        free(self.way)
+
+    cdef LexerIndex lexemes_of(self, Recognizer lexer):
+        """What every token does to a lexer."""
+        found = self.lexer_indexes.get(lexer)
+        if found is None:
+            found = self.lexer_indexes[lexer] = process_lexer_index(lexer, self.vocab)
+        return <LexerIndex>found
+
+    cdef int read(self, Trie trie, const Place* start, word_t* mask, int32_t first_node, int32_t end_node,
+                  list doubtful) except -1:
+        """Set the bit of every token below a run of siblings that can be read from `start`; the walk of walk.pyx by places."""
+        cdef Machine machine = <Machine>self.recognizer
+        cdef int32_t node = first_node, depth, k
+        cdef Place* here
+        cdef int moved
+        if node >= end_node:
+            return 0
+        self.way[trie.depth[node] - 1] = start[0]
+        if start.within == WHOLE:
+            self.way[trie.depth[node] - 1].within = OUTSIDE
+        while node < end_node:
+            depth = trie.depth[node]
+            here = self.way + depth
+            here[0] = self.way[depth - 1]
+            moved = machine.move(here, trie.byte[node])
+            if moved != 1:
+                if moved == DOUBT_STATE:
+                    for k in range(trie.first[node], trie.first[node + trie.subtree[node]]):
+                        doubtful.append(trie.order[k])
+                node += trie.subtree[node]
+                continue
+            for k in range(trie.first[node], trie.first[node + 1]):
+                set_bit(mask, trie.order[k])
+            node += 1
+        return 0
+
+    cdef int fill(self, state_t state, word_t* mask) except -1:
+        cdef Machine machine = <Machine>self.recognizer
+        cdef Trie trie = self.trie
+        cdef Recognizer lexer
+        cdef LexerEntry entry
+        cdef Leaving group
+        cdef Place place = machine.places[state], after
+        cdef ContextFacts* facts = machine.about(place.context)
+        cdef int32_t node, number
+        cdef int left
+        if facts.lexer == NULL:
+            return 0
+        lexer = <Recognizer>facts.lexer
+        if facts.fallback != DEAD_STATE:
+            return self.fill_exceptions(state, lexer, mask)
+        doubtful = []
+        if lexer.is_narrow:
+            self.read(trie, &place, mask, 1, trie.n_nodes, doubtful)
+            if doubtful:
+                self.doubtful[state] = doubtful
+            return 0
+        entry = self.lexemes_of(lexer).entry(place.lexer_state)
+        memcpy(mask, entry.inner, <size_t>self.n_words * sizeof(word_t))
+        for group in entry.leaving:
+            after = place
+            after.within = OUTSIDE
+            left = machine.leave_with(&after, group.label_set)
+            if left == DOUBT_STATE:
+                self.collect(group, doubtful)
+                continue
+            if left == 0:
+                continue
+            for number in range(group.n_enders):
+                set_bit(mask, group.enders[number])
+            group.merge_if_it_pays(trie)
+            if group.remainders is not None:
+                self.read(group.remainders, &after, mask, 1, group.remainders.n_nodes, doubtful)
+            else:
+                for number in range(group.n_segments):
+                    self.read(trie, &after, mask, group.segments[number].first_node, group.segments[number].end_node,
+                              doubtful)
+        if entry.ends_here:                            # the first bytes that the lexer cannot read end its lexeme
+            after = place
+            after.within = OUTSIDE
+            left = machine.leave(&after)
+            node = 1
+            while left != 0 and node < trie.n_nodes:
+                if lexer.after(place.lexer_state, trie.byte[node]) == DEAD_STATE:
+                    if left == 1:
+                        self.read(trie, &after, mask, node, node + trie.subtree[node], doubtful)
+                    else:
+                        self.add_all(node, doubtful)
+                node += trie.subtree[node]
+        if doubtful:
+            self.doubtful[state] = doubtful
+        return 0
+
+    cdef int fill_exceptions(self, state_t state, Recognizer lexer, word_t* mask) except -1:
+        """The mask of a context with a fallback: the fallback's mask, but for the tokens that agree with this lexer.
+
+        Cost: a copy, and the trie's nodes along the few texts of the lexer.
+        """
+        cdef Machine machine = <Machine>self.recognizer
+        cdef Trie trie = self.trie
+        cdef int32_t node = 1, depth, k
+        cdef state_t after, other
+        cdef token_t token
+        cdef Place place = machine.places[state], there = place
+        doubtful = []
+        if machine.fall_back(&there):
+            other = machine.saturate(machine.intern(&there), trie.max_depth)
+            memcpy(mask, self.rows.at(self.row(other)), <size_t>self.n_words * sizeof(word_t))
+            for token in self.eos_ids:                 # whether the text may end is for the state itself to say
+                clear_bit(mask, token)
+            doubtful.extend(self.doubtful.get(other, ()))
+        lexer_path = array("i", bytes(4 * (trie.max_depth + 1)))
+        cdef state_t[::1] path = lexer_path
+        path[0] = place.lexer_state
+        while node < trie.n_nodes:
+            depth = trie.depth[node]
+            after = lexer.after(path[depth - 1], trie.byte[node])
+            if after == DEAD_STATE:
+                node += trie.subtree[node]
+                continue
+            if lexer.ends_at(after):
+                for k in range(trie.first[node], trie.first[node + trie.subtree[node]]):
+                    clear_bit(mask, trie.order[k])
+                there = place
+                there.within = OUTSIDE
+                if machine.leave_with(&there, lexer.label_set(after)) == 1:
+                    for k in range(trie.first[node], trie.first[node + 1]):
+                        set_bit(mask, trie.order[k])
+                    self.read(trie, &there, mask, node + 1, node + trie.subtree[node], doubtful)
+                node += trie.subtree[node]
+                continue
+            path[depth] = after
+            for k in range(trie.first[node], trie.first[node + 1]):
+                set_bit(mask, trie.order[k])
+            node += 1
+        if doubtful:
+            self.doubtful[state] = [token for token in doubtful if not has_bit(mask, token)]
+        return 0
+
+    cdef void add_all(self, int32_t node, list tokens):
+        """All tokens below a node of the vocabulary's trie, itself included."""
+        cdef int32_t k
+        for k in range(self.trie.first[node], self.trie.first[node + self.trie.subtree[node]]):
+            tokens.append(self.trie.order[k])
+
+    cdef void collect(self, Leaving group, list tokens):
+        """All tokens of a group."""
+        cdef int32_t number, k
+        for number in range(group.n_enders):
+            tokens.append(group.enders[number])
+        for number in range(group.n_segments):
+            for k in range(self.trie.first[group.segments[number].first_node], self.trie.first[group.segments[number].end_node]):
+                tokens.append(self.trie.order[k])
