@@ -30,11 +30,13 @@ from guided.matcher import Matcher
 from guided.vocab import Vocabulary
 
 if TYPE_CHECKING:  # the lazy names for type checkers and editors; a test compares the two
-    from guided.api import asap, generate, importance, log_z, rejection, smc
+    from guided.api import asap, generate, importance, log_z, rejection, smc, superpose
     from guided.constraints.cfg import cfg, grammar
     from guided.constraints.coerce import explain
     from guided.constraints.json_schema import json_schema
     from guided.constraints.predicate import predicate
+    from guided.engines.drafts import Draft, Drafting
+    from guided.engines.ngrams import NGrams
     from guided.engines.outcomes import choice_logprobs
     from guided.engines.posterior import Posterior
     from guided.engines.potentials import Potential
@@ -47,11 +49,13 @@ if TYPE_CHECKING:  # the lazy names for type checkers and editors; a test compar
 
 # module -> the public names that are loaded from it when first used
 _HOMES = {
-    "guided.api": ["asap", "generate", "importance", "log_z", "rejection", "smc"],
+    "guided.api": ["asap", "generate", "importance", "log_z", "rejection", "smc", "superpose"],
     "guided.constraints.cfg": ["cfg", "grammar"],
     "guided.constraints.coerce": ["explain"],
     "guided.constraints.json_schema": ["json_schema"],
     "guided.constraints.predicate": ["predicate"],
+    "guided.engines.drafts": ["Draft", "Drafting"],
+    "guided.engines.ngrams": ["NGrams"],
     "guided.engines.outcomes": ["choice_logprobs"],
     "guided.engines.posterior": ["Posterior"],
     "guided.engines.potentials": ["Potential"],
@@ -70,6 +74,8 @@ __all__ = [
     "ConstraintError",
     "ConstraintLogitsProcessor",
     "DeadEnd",
+    "Draft",
+    "Drafting",
     "Event",
     "GrammarError",
     "GuidedError",
@@ -77,6 +83,7 @@ __all__ = [
     "Limits",
     "Matcher",
     "ModelError",
+    "NGrams",
     "Output",
     "Posterior",
     "Potential",
@@ -104,6 +111,7 @@ __all__ = [
     "rejection",
     "sample_token",
     "smc",
+    "superpose",
     "tiny",
 ]
 
