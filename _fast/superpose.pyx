@@ -27,6 +27,7 @@ cdef struct draft_t:
     uint64_t text                     # hash of the bytes written
     token_t pin                       # the token that must come next; NO_PIN where there is a choice
     int32_t origin                    # which draft of the step before it continues
+    int32_t root                      # which of the first step's drafts it comes from
 
 
 cdef struct pair_t:
@@ -87,6 +88,7 @@ cdef class Drafts:
     max_tokens    : length of a draft.                     temperature, alpha, penalty : see engines/superpose.py.
     index         : of the constraint, or None.            table : n-grams, or None.
     open_end      : bytes at the prompt's end that every draft writes again, in at most `heal_tokens` tokens.
+    is_apart      : drafts keep different first tokens; else the best k of all ways stay.
     is_complete   : only tokens after which a member can still be finished within max_tokens.
     """
     cdef Index index
@@ -112,18 +114,21 @@ cdef class Drafts:
     cdef readonly int64_t n_pairs     # pairs tested so far
     cdef readonly int64_t n_masks     # masks made because the likely tokens did not suffice
     cdef readonly double temperature, alpha, penalty
-    cdef readonly bint is_complete
+    cdef readonly bint is_complete, is_apart
+    cdef readonly double blend        # shares are softmax(blend * scores)
     cdef frozenset eos_ids
 
     def __init__(
         self, vocab, prompt, int32_t k, int32_t m, int32_t max_tokens, double temperature, double alpha, double penalty,
-        Index index, NGramTable table, bytes open_end, int32_t heal_tokens, bint is_complete,
+        Index index, NGramTable table, bytes open_end, int32_t heal_tokens, bint is_complete, bint is_apart=False,
+        double blend=1,
     ):
         cdef draft_t* draft
         cdef int32_t number
         self.trie, self.k, self.m, self.max_tokens = vocab.trie, k, m, max_tokens
         self.temperature, self.alpha, self.penalty = temperature, alpha, penalty
         self.index, self.table, self.open_end, self.is_complete = index, table, open_end, is_complete
+        self.is_apart, self.blend = is_apart, blend
         self.rest_tokens = fewest_tokens(self.trie, open_end)[0]
         self.rest_view = self.rest_tokens
         self.heal_tokens = max(heal_tokens, <int32_t>self.rest_view[0])
@@ -349,12 +354,14 @@ cdef class Drafts:
             is_twin = False                   # the same text in other tokens: the better one came first
             for other in range(n_next):
                 is_twin = is_twin or self.next[other].text == text
+                is_twin = is_twin or (self.is_apart and parent.node >= 0 and self.next[other].root == parent.root)
             if is_twin:
                 continue
             draft = &self.next[n_next]
             n_next += 1
             draft.score, draft.state, draft.text, draft.pin = pair.score, pair.state, text, NO_PIN
             draft.origin = pair.draft
+            draft.root = n_next if parent.node < 0 else parent.root
             draft.healed = <int32_t>min(parent.healed + <Py_ssize_t>self.trie.length_of(pair.token), len(self.open_end))
             draft.node = self.add_node(parent.node, pair.token)
             draft.n_last = min(parent.n_last + 1, LAST_TOKENS)
@@ -405,12 +412,12 @@ cdef class Drafts:
         cdef double total = 0, share
         cdef token_t token
         for number in range(self.n_alive):
-            total += exp(self.alive[number].score - self.alive[0].score)
+            total += exp(self.blend * (self.alive[number].score - self.alive[0].score))
         ids[:] = 0
         weights[:] = 0
         for number in range(self.n_alive):
             token = self.alive[number].last[0]
-            share = exp(self.alive[number].score - self.alive[0].score) / total
+            share = exp(self.blend * (self.alive[number].score - self.alive[0].score)) / total
             place = 0
             while place < n and ids[place] != token:
                 place += 1
@@ -425,7 +432,7 @@ cdef class Drafts:
     def shares(self) -> list:
         """softmax(scores), one per draft, best first."""
         cdef int32_t number
-        values = [exp(self.alive[number].score - self.alive[0].score) for number in range(self.n_alive)]
+        values = [exp(self.blend * (self.alive[number].score - self.alive[0].score)) for number in range(self.n_alive)]
         total = sum(values)
         return [value / total for value in values]
 

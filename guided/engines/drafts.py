@@ -115,7 +115,10 @@ def first_stop(text: bytes, stops: Iterable[bytes]) -> int:
 
 def without_twins(drafts: Iterable[Draft]) -> list[Draft]:
     """The first draft of each text."""
-    return list({draft.text: draft for draft in reversed(list(drafts))}.values())[::-1]
+    found: dict[str, Draft] = {}
+    for draft in drafts:
+        found.setdefault(draft.text, draft)
+    return list(found.values())
 
 
 def open_end(vocab: Any, prompt_ids: Sequence[int]) -> int:

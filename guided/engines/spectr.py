@@ -31,7 +31,7 @@ def acceptance(q: Probs, p: Probs, rho: float) -> float:
 def best_rho(q: Probs, p: Probs, k: int) -> float:
     """The smallest valid divisor in [1, k]: where 1 - (1 - beta)^k <= rho beta, beta = acceptance(rho).
 
-    Any larger one is exact too, and accepts less.  Found by halving the interval 40 times.
+    Any larger one is exact too, and accepts less.  Found by halving the interval 20 times.
     """
 
     def is_valid(rho: float) -> bool:
@@ -41,7 +41,7 @@ def best_rho(q: Probs, p: Probs, k: int) -> float:
     if k == 1 or is_valid(1.0):
         return 1.0
     low, high = 1.0, float(k)
-    for _ in range(40):
+    for _ in range(20):
         middle = (low + high) / 2
         low, high = (low, middle) if is_valid(middle) else (middle, high)
     return high
