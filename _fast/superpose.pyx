@@ -27,7 +27,6 @@ cdef struct draft_t:
     uint64_t text                     # hash of the bytes written
     token_t pin                       # the token that must come next; NO_PIN where there is a choice
     int32_t origin                    # which draft of the step before it continues
-    int32_t root                      # which of the first step's drafts it comes from
 
 
 cdef struct pair_t:
@@ -58,25 +57,35 @@ cdef int32_t best_tokens(
 
     Returns how many there are (less than m where few are allowed or finite); -1 if a logit is NaN or +inf.
     """
-    cdef int32_t token, n = 0, place
+    cdef int32_t token = 0, n = 0, place, end
+    cdef uint32_t n_larger
     cdef float value, least = -INFINITY
-    for token in range(n_logits):
-        value = logits[token]
-        if value <= least:                # almost always, once m good ones are known
+    while token < n_logits:
+        end = min(token + 64, n_logits)
+        n_larger = 0
+        for place in range(token, end):       # almost always none, once m good ones are known; 8 at a time
+            n_larger += not (logits[place] <= least)
+        if not n_larger:
+            token = end
             continue
-        if value != value or value == INFINITY:
-            return -1
-        if not (allowed[token >> 5] >> (token & 31)) & 1:
-            continue
-        place = n if n < m else m - 1     # the new token moves up past smaller ones
-        while place > 0 and values[place - 1] < value:
-            values[place], tokens[place] = values[place - 1], tokens[place - 1]
-            place -= 1
-        values[place], tokens[place] = value, token
-        if n < m:
-            n += 1
-        if n == m:
-            least = values[m - 1]
+        while token < end:
+            value = logits[token]
+            token += 1
+            if value <= least:
+                continue
+            if value != value or value == INFINITY:
+                return -1
+            if not (allowed[(token - 1) >> 5] >> ((token - 1) & 31)) & 1:
+                continue
+            place = n if n < m else m - 1     # the new token moves up past smaller ones
+            while place > 0 and values[place - 1] < value:
+                values[place], tokens[place] = values[place - 1], tokens[place - 1]
+                place -= 1
+            values[place], tokens[place] = value, token - 1
+            if n < m:
+                n += 1
+            if n == m:
+                least = values[m - 1]
     return n
 
 
@@ -88,7 +97,7 @@ cdef class Drafts:
     max_tokens    : length of a draft.                     temperature, alpha, penalty : see engines/superpose.py.
     index         : of the constraint, or None.            table : n-grams, or None.
     open_end      : bytes at the prompt's end that every draft writes again, in at most `heal_tokens` tokens.
-    is_apart      : drafts keep different first tokens; else the best k of all ways stay.
+    is_apart      : no draft gives way to two continuations of another; else the best k of all ways stay.
     is_complete   : only tokens after which a member can still be finished within max_tokens.
     """
     cdef Index index
@@ -115,20 +124,18 @@ cdef class Drafts:
     cdef readonly int64_t n_masks     # masks made because the likely tokens did not suffice
     cdef readonly double temperature, alpha, penalty
     cdef readonly bint is_complete, is_apart
-    cdef readonly double blend        # shares are softmax(blend * scores)
     cdef frozenset eos_ids
 
     def __init__(
         self, vocab, prompt, int32_t k, int32_t m, int32_t max_tokens, double temperature, double alpha, double penalty,
         Index index, NGramTable table, bytes open_end, int32_t heal_tokens, bint is_complete, bint is_apart=False,
-        double blend=1,
     ):
         cdef draft_t* draft
         cdef int32_t number
         self.trie, self.k, self.m, self.max_tokens = vocab.trie, k, m, max_tokens
         self.temperature, self.alpha, self.penalty = temperature, alpha, penalty
         self.index, self.table, self.open_end, self.is_complete = index, table, open_end, is_complete
-        self.is_apart, self.blend = is_apart, blend
+        self.is_apart = is_apart
         self.rest_tokens = fewest_tokens(self.trie, open_end)[0]
         self.rest_view = self.rest_tokens
         self.heal_tokens = max(heal_tokens, <int32_t>self.rest_view[0])
@@ -325,14 +332,15 @@ cdef class Drafts:
         return 0
 
     cdef int choose(self, int32_t n_pairs) except -1:
-        """The best k pairs that go on become the drafts; those of the best 2 k that end go to the pool."""
-        cdef int32_t rank = 0, n_next = 0, other
+        """The best k pairs that go on become the drafts; those of the best 2 k that end go to the pool.
+
+        With is_apart every draft first gets its best way on, and what places are left go to the best of the others.
+        """
+        cdef int32_t rank = 0, n_next = 0
         cdef pair_t* pair
         cdef draft_t* parent
-        cdef draft_t* draft
         cdef uint64_t text
         cdef uint32_t position
-        cdef bint is_twin
         self.n_tokens += 1
         while rank < n_pairs and (n_next < self.k or rank < 2 * self.k):
             pair = self.order[rank]
@@ -348,30 +356,43 @@ cdef class Drafts:
                 text = one_more(text, self.trie.text[position])
             if self.index is not None and self.is_whole(parent, pair.token) and self.index.recognizer.is_final(pair.state):
                 self.finish(parent.node, pair.token, pair.score, "stop", text)
+                pair.state = FINISHED_STATE
                 continue
-            if n_next == self.k:
-                continue
-            is_twin = False                   # the same text in other tokens: the better one came first
-            for other in range(n_next):
-                is_twin = is_twin or self.next[other].text == text
-                is_twin = is_twin or (self.is_apart and parent.node >= 0 and self.next[other].root == parent.root)
-            if is_twin:
-                continue
-            draft = &self.next[n_next]
-            n_next += 1
-            draft.score, draft.state, draft.text, draft.pin = pair.score, pair.state, text, NO_PIN
-            draft.origin = pair.draft
-            draft.root = n_next if parent.node < 0 else parent.root
-            draft.healed = <int32_t>min(parent.healed + <Py_ssize_t>self.trie.length_of(pair.token), len(self.open_end))
-            draft.node = self.add_node(parent.node, pair.token)
-            draft.n_last = min(parent.n_last + 1, LAST_TOKENS)
-            memcpy(&draft.last[1], &parent.last[0], (LAST_TOKENS - 1) * sizeof(token_t))
-            draft.last[0] = pair.token
+            n_next = self.go_on(n_next, pair, text, self.is_apart)
+        if self.is_apart and n_next < self.k:
+            for rank in range(n_pairs):
+                pair = self.order[rank]
+                if n_next == self.k or pair.score == -INFINITY:
+                    break
+                if pair.state != FINISHED_STATE:
+                    text = self.alive[pair.draft].text
+                    for position in range(self.trie.offset[pair.token], self.trie.offset[pair.token + 1]):
+                        text = one_more(text, self.trie.text[position])
+                    n_next = self.go_on(n_next, pair, text, False)
         self.alive, self.next = self.next, self.alive
         self.n_alive = n_next
         if len(self.pool) >= self.k and n_next and self.alive[0].score / self.max_tokens <= self.pool[self.k - 1][0]:
             self.n_alive = 0                  # whatever follows costs: no draft can overtake the finished ones
         return 0
+
+    cdef int32_t go_on(self, int32_t n_next, const pair_t* pair, uint64_t text, bint is_apart) except -1:
+        """Make a pair the next draft number n_next, unless there are k, or its text or (apart) its origin is there."""
+        cdef const draft_t* parent = &self.alive[pair.draft]
+        cdef draft_t* draft = &self.next[n_next]
+        cdef int32_t other
+        if n_next == self.k:
+            return n_next
+        for other in range(n_next):           # the same text in other tokens: the better one came first
+            if self.next[other].text == text or (is_apart and self.n_alive > 1 and self.next[other].origin == pair.draft):
+                return n_next
+        draft.score, draft.state, draft.text, draft.pin = pair.score, pair.state, text, NO_PIN
+        draft.origin = pair.draft
+        draft.healed = <int32_t>min(parent.healed + <Py_ssize_t>self.trie.length_of(pair.token), len(self.open_end))
+        draft.node = self.add_node(parent.node, pair.token)
+        draft.n_last = min(parent.n_last + 1, LAST_TOKENS)
+        memcpy(&draft.last[1], &parent.last[0], (LAST_TOKENS - 1) * sizeof(token_t))
+        draft.last[0] = pair.token
+        return n_next + 1
 
     cdef bint is_whole(self, const draft_t* draft, token_t token) noexcept:
         """Whether the open end is written again after the token."""
@@ -412,12 +433,12 @@ cdef class Drafts:
         cdef double total = 0, share
         cdef token_t token
         for number in range(self.n_alive):
-            total += exp(self.blend * (self.alive[number].score - self.alive[0].score))
+            total += exp(self.alive[number].score - self.alive[0].score)
         ids[:] = 0
         weights[:] = 0
         for number in range(self.n_alive):
             token = self.alive[number].last[0]
-            share = exp(self.blend * (self.alive[number].score - self.alive[0].score)) / total
+            share = exp(self.alive[number].score - self.alive[0].score) / total
             place = 0
             while place < n and ids[place] != token:
                 place += 1
@@ -432,7 +453,7 @@ cdef class Drafts:
     def shares(self) -> list:
         """softmax(scores), one per draft, best first."""
         cdef int32_t number
-        values = [exp(self.blend * (self.alive[number].score - self.alive[0].score)) for number in range(self.n_alive)]
+        values = [exp(self.alive[number].score - self.alive[0].score) for number in range(self.n_alive)]
         total = sum(values)
         return [value / total for value in values]
 

@@ -12,10 +12,12 @@ constraints : prompts x four constraints: how many drafts are members, judged wi
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import re
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -71,6 +73,7 @@ def own_share(lm: Any, k: int, ngrams: Any, rounds: int) -> dict[str, float]:
     inside, own, share = [0.0], [], []
     forward = lm.model.forward
 
+    @functools.wraps(forward)  # its signature says what the model takes
     def timed(*given: Any, **named: Any) -> Any:
         start = time.perf_counter()
         try:
@@ -97,13 +100,13 @@ def own_share(lm: Any, k: int, ngrams: Any, rounds: int) -> dict[str, float]:
     return {"us_per_step": statistics.median(own) * 1e6, "share": statistics.median(share)}
 
 
-def times(rounds: int) -> dict[str, Any]:
+def times(rounds: int, ks: list[int]) -> dict[str, Any]:
     import guided
 
     lm = random_llama()
     free: dict[str, Any] = {"max_tokens": N_TOKENS, "top_p": 0.95}
     found: dict[str, Any] = {"parameters": sum(weight.numel() for weight in lm.model.parameters())}
-    for k in (3, 8):
+    for k in ks:
 
         def one_by_one(k: int = k) -> None:
             for seed in range(k):
@@ -219,7 +222,8 @@ def constrained(n: int) -> dict[str, Any]:
         "required": ["name", "count"],
         "additionalProperties": False,
     }
-    grammar = 'start: sum\nsum: product (("+" | "-") product)*\nproduct: atom (("*" | "/") atom)*\natom: /[0-9]{1,3}/ | "(" sum ")"'
+    grammar = 'start: sum\nsum: product (("+" | "-") product)*\n'
+    grammar += 'product: atom (("*" | "/") atom)*\natom: /[0-9]{1,3}/ | "(" sum ")"'
     words = ["return None", "raise ValueError", "pass", "continue", "yield value", "import os"]
     parser = lark.Lark(grammar, parser="lalr")
 
@@ -232,10 +236,10 @@ def constrained(n: int) -> dict[str, Any]:
         return True
 
     kinds: dict[str, tuple[Any, Callable[[str], Any], int]] = {
-        "regex": (guided.regex(pattern), lambda text: re.fullmatch(pattern, text), 24),
-        "json_schema": (guided.json_schema(schema), is_json, 40),
-        "grammar": (guided.cfg(grammar), is_sum, 24),
-        "choice": (guided.choice(words), lambda text: text in words, 10),
+        "regex": (guided.regex(pattern), lambda text: re.fullmatch(pattern, text), 12),
+        "json_schema": (guided.json_schema(schema), is_json, 24),
+        "grammar": (guided.cfg(grammar), is_sum, 12),
+        "choice": (guided.choice(words), lambda text: text in words, 8),
     }
     found: dict[str, Any] = {"prompts": n}
     for name, (constraint, judge, max_tokens) in kinds.items():
@@ -256,6 +260,7 @@ def main() -> None:
     parser.add_argument("what", choices=["time", "quality", "ngrams", "constraints"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--prompts", type=int, default=0, help="quality: 100; constraints: 1,000")
+    parser.add_argument("--k", type=int, nargs="+", default=[3, 8], help="time: numbers of drafts")
     parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)))
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/superposed.jsonl"))
     options = parser.parse_args()
@@ -270,7 +275,7 @@ def main() -> None:
     torch.set_num_threads(1)
     transformers.utils.logging.disable_progress_bar()
     figures = {
-        "time": lambda: times(options.rounds),
+        "time": lambda: times(options.rounds, options.k),
         "quality": lambda: quality(options.prompts or 100),
         "ngrams": lambda: ngram_lookups(options.rounds),
         "constraints": lambda: constrained(options.prompts or 1000),
@@ -278,7 +283,7 @@ def main() -> None:
     line = {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "machine": machine(),
-        "command": f"python -m benchmarks.superposed {options.what}",
+        "command": "python -m benchmarks.superposed " + " ".join(sys.argv[1:]),
         "versions": {"guided": guided.__version__, **{name: version(name) for name in ("torch", "transformers")}},
         options.what: figures,
     }

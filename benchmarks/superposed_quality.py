@@ -72,6 +72,7 @@ def methods(ngrams: Any) -> dict[str, Callable[..., list[list[int]]]]:
 
     return {
         "superposed": superposed(),
+        "superposed, the best k of all ways": superposed(apart=False),
         "superposed, n-grams as in the paper": superposed(ngrams=ngrams.with_smoothing("paper")),
         "superposed, n-grams with back-off": superposed(ngrams=ngrams),
         "greedy": lambda lm, prompt, seed: [guided.generate(lm, prompt, max_tokens=N_TOKENS, temperature=0).tokens],
@@ -81,7 +82,7 @@ def methods(ngrams: Any) -> dict[str, Callable[..., list[list[int]]]]:
 
 
 def judge(lm: Any, chosen: list[Sample], write: Callable[..., list[list[int]]]) -> dict[str, float]:
-    """Means over prompts; perplexities are exp of the mean log-probability per token, over all drafts and the best one."""
+    """Means over prompts; perplexities are exp of minus the mean log-probability per token, of all and of the best."""
     all_logp, all_tokens, best_logp, n_distinct = 0.0, 0, 0.0, 0
     hits = {"first_5": 0, "best_5": 0, "first_10": 0, "best_10": 0}
     for number, (prompt, rest) in enumerate(chosen):

@@ -46,6 +46,7 @@ if TYPE_CHECKING:  # the lazy names for type checkers and editors; a test compar
     from guided.integrations.transformers import ConstraintLogitsProcessor
     from guided.models.huggingface import load
     from guided.models.tiny import tiny
+    from guided.models.tiny_ngrams import tiny_ngrams
 
 # module -> the public names that are loaded from it when first used
 _HOMES = {
@@ -65,6 +66,7 @@ _HOMES = {
     "guided.integrations.transformers": ["ConstraintLogitsProcessor"],
     "guided.models.huggingface": ["load"],
     "guided.models.tiny": ["tiny"],
+    "guided.models.tiny_ngrams": ["tiny_ngrams"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -113,6 +115,7 @@ __all__ = [
     "smc",
     "superpose",
     "tiny",
+    "tiny_ngrams",
 ]
 
 

@@ -21,7 +21,7 @@ class Draft:
     """One draft.
 
     text          : what was written, without the prompt, EOS and stop string.
-    tokens        : the ids, EOS included if it was chosen; with heal, those of the prompt's end that were written again.
+    tokens        : the ids, EOS included if it was chosen; with heal, those of the prompt's end written again.
     score         : sum of the interpolated log-probabilities (natural log) by which drafts were chosen.  They come from
                     superposed tokens, so they rank drafts and are no probabilities; `logp` is one.
     perplexity    : exp(-score / tokens), the order of drafts.
@@ -79,6 +79,7 @@ class Settings:
     stops: tuple[bytes, ...]
     complete: bool
     heal: bool
+    apart: bool
     rescore: bool
 
     def __post_init__(self) -> None:
@@ -99,7 +100,9 @@ def check_k(k: Any, m: int | None, n_ids: int) -> tuple[int, int]:
         raise ValueError(f"k, the number of drafts, must be 1 to {MAX_K}, got {k!r}")
     m = min(3 * k, n_ids) if m is None else m
     if not isinstance(m, int) or not k <= m <= n_ids:
-        raise ValueError(f"m, the tokens looked at in a step, must be at least k = {k} and at most {n_ids:,}, got {m!r}")
+        raise ValueError(
+            f"m, the tokens looked at in a step, must be at least k = {k} and at most {n_ids:,}, got {m!r}"
+        )
     return k, m
 
 

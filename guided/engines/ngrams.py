@@ -58,8 +58,8 @@ class NGrams:
     order      : tokens of the longest n-gram, the predicted one included.
     n_ngrams   : distinct n-grams of all lengths.      n_tokens : tokens of the corpus.
     spelling   : names the tokenizer, see spelling_of.
-    smoothing  : "backoff": Witten-Bell, a history that was never seen counts for nothing and a token that was never seen
-                 gets the mass of new ones.  "paper": the weighted sum of relative frequencies, in which both are 0.
+    smoothing  : "backoff": Witten-Bell, a history never seen counts for nothing, a token never seen gets the mass of
+                 new ones.  "paper": the weighted sum of relative frequencies, in which both are 0.
     """
 
     def __init__(self, header: dict[str, Any], body: Any, smoothing: str = "backoff", path: Path | None = None) -> None:

@@ -170,9 +170,7 @@ class Target:
         return ""
 
 
-def propose(
-    session: Any, k: int, n_ahead: int, temperature: float, chance: Any
-) -> tuple[list[list[int]], list[Probs]]:
+def propose(session: Any, k: int, n_ahead: int, temperature: float, chance: Any) -> tuple[list[list[int]], list[Probs]]:
     """k superposed drafts of n_ahead tokens, drawn and not chosen, and the law of each step."""
     proposals: list[list[int]] = [[] for _ in range(k)]
     laws: list[Probs] = []

@@ -51,6 +51,7 @@ def superpose(
     stop: str | Sequence[str] = (),
     complete: bool = False,
     heal: bool = False,
+    apart: bool = True,
     rescore: bool = False,
     verify: str | None = None,
     seed: int | None = None,
@@ -72,6 +73,8 @@ def superpose(
     stop        : strings at which a draft ends.
     complete    : every draft is a member: only ways that can be finished within max_tokens are gone.
     heal        : the prompt's last tokens may be the beginning of other, longer ones: drafts write them again.
+    apart       : no draft gives way to two continuations of another, so drafts differ early; False is the paper's rule,
+                  the best k of all ways.
     rescore     : set `logp`, the log-probability under the model as it is, by one more pass, and order drafts by it.
     verify      : "spectr": one exact sample of the model (temperature 1 by default) instead of k drafts; the drafts
                   are proposals, accepted or rejected by K-SEQ (arXiv:2310.15141).  `seed` decides it.
@@ -103,7 +106,7 @@ def superpose(
         raise ValueError("alpha is the share of n-grams, and no n-grams are given: NGrams.open(..), NGrams.train(..)")
     stops = tuple(text.encode() for text in ((stop,) if isinstance(stop, str) else stop) if text)
     share = (ALPHA if alpha is None else alpha) if ngrams is not None else 0.0
-    run = Run(lm, constraint, ngrams, Settings(max_tokens, share, stops, complete, heal, rescore))
+    run = Run(lm, constraint, ngrams, Settings(max_tokens, share, stops, complete, heal, apart, rescore))
     if verify is not None:
         if verify != "spectr":
             raise ValueError(f"verify must be 'spectr' or None, not {verify!r}")
@@ -140,11 +143,23 @@ class Run:
                 )
 
     def events(
-        self, prompts: Sequence[Any], shapes: Sequence[tuple[int, int]], temperature: float | None, size: int, stream: bool
+        self,
+        prompts: Sequence[Any],
+        shapes: Sequence[tuple[int, int]],
+        temperature: float | None,
+        size: int,
+        stream: bool,
     ) -> Iterator[Drafting]:
         """The last event of each prompt; with `stream`, those of all steps."""
         rows = [
-            Row(self, number, self.lm.encode(prompt), k, m, default_temperature(k) if temperature is None else temperature)
+            Row(
+                self,
+                number,
+                self.lm.encode(prompt),
+                k,
+                m,
+                default_temperature(k) if temperature is None else temperature,
+            )
             for number, (prompt, (k, m)) in enumerate(zip(prompts, shapes, strict=True))
         ]
         for first in range(0, len(rows), size):
@@ -177,7 +192,7 @@ class Run:
 class Row:
     """The drafts of one prompt, and what they are forced to write.
 
-    runs : per draft, tokens that must come next whatever the model says.      ends : whether the text is over with them.
+    runs : per draft, tokens that must come next whatever the model says.      ends : the text is over with them.
     """
 
     def __init__(self, run: Run, number: int, ids: Sequence[int], k: int, m: int, temperature: float) -> None:
@@ -194,7 +209,7 @@ class Row:
             self.max_tokens = min(self.max_tokens, room - len(self.prompt_ids))
         self.drafts = Drafts(
             *(lm.vocab, self.prompt_ids, k, m, self.max_tokens, temperature, settings.alpha, PENALTY),
-            *(run.index, run.table, self.open_end, n_cut, settings.complete),
+            *(run.index, run.table, self.open_end, n_cut, settings.complete, settings.apart),
         )
         self.ids, self.weights = np.zeros(k, np.int64), np.zeros(k, np.float32)
         self.runs: list[list[int]] = [[]]
@@ -295,7 +310,7 @@ class Row:
                 if reason == "stop_string":
                     draft.is_complete = constraint.accepts(text)
                 elif reason == "length":
-                    draft.is_complete = self.run.index.is_accepting(state)  # type: ignore[union-attr]
+                    draft.is_complete = self.run.index is not None and self.run.index.is_accepting(state or 0)
             found.append(draft)
         return without_twins(found)[: self.drafts.k]
 

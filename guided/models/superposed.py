@@ -44,9 +44,14 @@ class SuperposedSession(KVSession):
             )
         super().__init__(lm, prompts)
         self.embed = lm.model.get_input_embeddings()
+        self.table: npt.NDArray[np.float32] | None = None
+        weight: Any = getattr(self.embed, "weight", None)
+        if type(self.embed) is torch.nn.Embedding and weight.dtype == torch.float32 and self.device.type == "cpu":
+            self.table = weight.detach().numpy()
         self.prompts = [list(prompt) for prompt in prompts]
         self.first, self.first_real, self.n_prompt = self.logits, self.real, self.real.shape[1]
         self.n_passes = 1
+        self.is_dense, self.n_unmarked = bool(self.real.all()), 0  # columns that `real` does not have yet
         # Columns of zeros in the middle of a row must be invisible, and the end of the cache must come off.
         self.is_flexible = lm.takes_ragged_rows and isinstance(self.cache, DynamicCache)
 
@@ -62,38 +67,47 @@ class SuperposedSession(KVSession):
         Rows may have different numbers of columns where `is_flexible`.
         """
         counts = [len(row) for row in columns]
-        width, n_mixed = max(counts), max(len(ids) for row in columns for ids, _ in row)
+        width = max(counts)
         if not self.is_flexible and min(counts) != width:
             raise ModelError("rows of this model must grow by the same length")
+        logits = self._read(self._embedded(columns, width), counts, width).logits.float()
+        self.logits = logits[:, -1]
+        found = logits.cpu().numpy()
+        return [found[row, width - count :] for row, count in enumerate(counts)]
+
+    def _embedded(self, columns: Sequence[Sequence[Column]], width: int) -> torch.Tensor:
+        """[R, width, d]: the columns of each row at its right end, zeros before them."""
+        if self.table is not None:  # two calls of NumPy instead of six of torch: 10 us instead of 50 for one column
+            vectors = np.zeros((len(columns), width, self.table.shape[1]), np.float32)
+            for row, given in enumerate(columns):
+                for place, (tokens, shares) in enumerate(given, width - len(given)):
+                    np.dot(shares, self.table[tokens], out=vectors[row, place])
+            return torch.from_numpy(vectors)
+        n_mixed = max(len(ids) for row in columns for ids, _ in row)
         ids = np.zeros((len(columns), width, n_mixed), np.int64)
         weights = np.zeros((len(columns), width, n_mixed), np.float32)
         for row, given in enumerate(columns):
             for place, (tokens, shares) in enumerate(given, width - len(given)):
                 ids[row, place, : len(tokens)], weights[row, place, : len(shares)] = tokens, shares
-        outputs = self._read(self.mixed(ids, weights), counts, width)
-        logits = outputs.logits.float()
-        self.logits = logits[:, -1]
-        found = logits.cpu().numpy()
-        return [found[row, width - count :] for row, count in enumerate(counts)]
+        return self.mixed(ids, weights)
 
     def mixed(self, ids: npt.NDArray[np.int64], weights: npt.NDArray[np.float32]) -> torch.Tensor:
         """[R, C, d]: weighted sums of embeddings, added in float32, in the model's precision."""
         embedded = self.embed(torch.from_numpy(ids).to(self.device))
-        if ids.shape[-1] == 1:  # the weight is 1
-            result: torch.Tensor = embedded[..., 0, :]
-            return result
         shares = torch.from_numpy(weights).to(self.device)
         return (shares[..., None, :] @ embedded.float())[..., 0, :].to(embedded.dtype)
 
     def _read(self, embedded: torch.Tensor, counts: Sequence[int], width: int) -> Any:
         """One pass over new columns; the real ones of a row are the last counts[row]."""
         given: dict[str, Any] = {"use_cache": True, "past_key_values": self.cache, "return_dict": True}
-        new = torch.ones(embedded.shape[:2], dtype=torch.bool, device=self.device)
-        if min(counts) != width:
+        if self.is_dense and min(counts) == width:  # no padding anywhere: the model counts positions itself
+            self.n_unmarked += width
+        else:
+            self.mark()
             places = torch.arange(width, device=self.device)[None]
             new = places >= width - torch.tensor(list(counts), device=self.device)[:, None]
-        before, self.real = self.real, torch.cat([self.real, new], 1)
-        if not bool(self.real.all()):
+            before, self.real = self.real, torch.cat([self.real, new], 1)
+            self.is_dense = False
             given["attention_mask"] = self.real.long()
             given["position_ids"] = (before.sum(1, keepdim=True) + new.cumsum(1) - 1).clamp(min=0)
         if self.lm.takes_logits_to_keep:
@@ -103,9 +117,16 @@ class SuperposedSession(KVSession):
         self.cache = outputs.past_key_values
         return outputs
 
+    def mark(self) -> None:
+        """Bring `real` up to date: the columns that were appended without padding are real."""
+        if self.n_unmarked:
+            new = torch.ones(len(self.real), self.n_unmarked, dtype=torch.bool, device=self.device)
+            self.real, self.n_unmarked = torch.cat([self.real, new], 1), 0
+
     @torch.no_grad()
     def select(self, rows: Sequence[int]) -> None:
         """Keep these rows, in this order."""
+        self.mark()
         super().select(rows)
         chosen = torch.tensor(list(rows), device=self.device)
         self.first, self.first_real = self.first[chosen], self.first_real[chosen]
@@ -160,6 +181,7 @@ class SuperposedSession(KVSession):
             self.__init__(self.lm, prompts)  # type: ignore[misc]
             self.n_passes = passes
             return
+        self.mark()
         surplus = self.real.shape[1] - self.n_prompt
         if surplus:
             self.cache.crop(-surplus)
@@ -167,4 +189,5 @@ class SuperposedSession(KVSession):
         if n_new:
             one = np.ones(1, np.float32)
             self.feed([[(np.array([token]), one) for token in text] for text in texts])
+            self.mark()
         self.first, self.first_real, self.n_prompt = self.logits, self.real, self.real.shape[1]

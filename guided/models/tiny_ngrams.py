@@ -1,4 +1,4 @@
-"""N-grams for the built-in model: counted on first use in the standard library of the running Python, then kept on disk.
+"""N-grams for the built-in model: counted on first use in the running Python's library, then kept on disk.
 
 Not here: how n-grams are counted (engines/ngrams.py).
 """
@@ -27,10 +27,10 @@ LEFT_OUT = (
     *("shelve", "shlex", "statistics", "tempfile", "textwrap", "wave", "zipapp"),
 )
 COPIES = ("aifc", "chunk", "sunau", "optparse", "getopt")
-SKIPPED_FOLDERS = frozenset(
-    ("__pycache__", "site-packages", "dist-packages", "test", "tests", "idlelib", "idle_test", "lib2to3", "distutils")
-    + ("pydoc_data", "encodings", "turtledemo", "config-3", "ensurepip", "__phello__")
-)
+SKIPPED_FOLDERS = {
+    *("__pycache__", "site-packages", "dist-packages", "test", "tests", "idlelib", "idle_test", "lib2to3", "distutils"),
+    *("pydoc_data", "encodings", "turtledemo", "config-3", "ensurepip", "__phello__"),
+}
 MAX_FILE_BYTES = 150_000
 # Long n-grams that came once are two thirds of all; without them the file is a fifth, and drafts are as good.
 MIN_COUNT = (1, 1, 2, 2, 2, 2)

@@ -1,4 +1,4 @@
-"""Models for superposed decoding without a network: the logits after a column are the weighted sum of its tokens' rows."""
+"""Models for superposed decoding without a network: logits after a column are the weighted sum of its tokens' rows."""
 
 from __future__ import annotations
 
@@ -39,9 +39,7 @@ class ToySession:
 
     def score(self, row, texts):
         length = max(map(len, texts))
-        logits = [
-            [self.lm.after(self.prompts[row] + list(text)[:n], []) for n in range(length + 1)] for text in texts
-        ]
+        logits = [[self.lm.after(self.prompts[row] + list(text)[:n], []) for n in range(length + 1)] for text in texts]
         return torch.log_softmax(torch.tensor(np.array(logits)), -1)
 
     def restart(self, texts):

@@ -20,9 +20,23 @@ EOS, UNTEXT = 7, 6
 PATTERNS = [None, r"[abc]*", r"(ab|c)*a?", r"a{2,4}|b+c", r"(abc){1,3}", r"ab"]
 
 
-def run(lm, prompt, k, m, n_steps, temperature, alpha=0.0, table=None, index=None, open_end=b"", heal=0, complete=False):
+def run(
+    lm,
+    prompt,
+    k,
+    m,
+    n_steps,
+    temperature,
+    alpha=0.0,
+    table=None,
+    index=None,
+    open_end=b"",
+    heal=0,
+    complete=False,
+    apart=False,
+):
     drafts = _fast.Drafts(
-        lm.vocab, prompt, k, m, n_steps, temperature, alpha, 200.0, index, table, open_end, heal, complete
+        lm.vocab, prompt, k, m, n_steps, temperature, alpha, 200.0, index, table, open_end, heal, complete, apart
     )
     session = lm.superposed([prompt])
     ids, weights = np.zeros(k, np.int64), np.zeros(k, np.float32)
@@ -53,7 +67,9 @@ def viability(index, vocab, n_steps, open_end, heal_tokens, complete):
         if token == EOS:
             if len(text) < len(open_end):
                 return False
-            return recognizer is None or recognizer.is_accepting(recognizer.run(recognizer.start, text[len(open_end) :]))
+            return recognizer is None or recognizer.is_accepting(
+                recognizer.run(recognizer.start, text[len(open_end) :])
+            )
         text += vocab.tokens[token]
         if len(text) < len(open_end):
             return open_end.startswith(text) and best[open_end[len(text) :]] <= max(heal_tokens, best[open_end]) - n - 1
@@ -99,6 +115,7 @@ def test_drafts_are_those_of_the_recurrences(seed):
             history = [*prompt, *tokens]
             return slow.paper(history, token) if smoothing == "paper" else slow.backoff(history, token, len(TOKENS))
 
+    apart = dice.random() < 0.5
     needs_viable = index is not None or open_end
     viable = viability(index, lm.vocab, n_steps, open_end, heal, complete) if needs_viable else None
 
@@ -106,10 +123,10 @@ def test_drafts_are_those_of_the_recurrences(seed):
         return lm.after(prompt, columns)
 
     expected = slow_superpose(
-        logits_of, TOKENS, EOS, k, m, n_steps, temperature, alpha, guess, 200.0, viable, final
+        logits_of, TOKENS, EOS, k, m, n_steps, temperature, alpha, guess, 200.0, viable, final, apart
     )
     try:
-        drafts = run(lm, prompt, k, m, n_steps, temperature, alpha, table, index, open_end, heal, complete)
+        drafts = run(lm, prompt, k, m, n_steps, temperature, alpha, table, index, open_end, heal, complete, apart)
     except DeadEnd:
         assert not expected  # complete: nothing fits into so few tokens
         return

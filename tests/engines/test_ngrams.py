@@ -172,7 +172,10 @@ def test_the_ready_made_ones_leave_out_what_the_model_is_judged_on():
         for text in tiny_ngrams.standard_library():
             lines = corpus.telling_lines(text)
             for module_lines in everywhere:
-                assert len(lines & module_lines) <= corpus.SHARED_LINES * min(len(lines), len(module_lines)) or len(lines) < 5
+                assert (
+                    len(lines & module_lines) <= corpus.SHARED_LINES * min(len(lines), len(module_lines))
+                    or len(lines) < 5
+                )
     finally:
         sys.path.remove(str(folder))
         sys.modules.pop("tiny_corpus_here", None)

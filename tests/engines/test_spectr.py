@@ -1,4 +1,4 @@
-"""K-SEQ gives the target's law exactly, by summing over all proposals; whole samples have the model's law, by counting."""
+"""K-SEQ gives the target's law exactly, by summing over all proposals; whole samples have it too, by counting."""
 
 import itertools
 import math

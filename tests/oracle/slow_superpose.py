@@ -9,7 +9,19 @@ PAPER_WEIGHTS = (0.01, 0.04, 0.15, 0.18, 0.12)
 
 
 def slow_superpose(
-    logits_of, texts, eos, k, m, n_steps, temperature, alpha=0.0, guess=None, penalty=200.0, viable=None, final=None
+    logits_of,
+    texts,
+    eos,
+    k,
+    m,
+    n_steps,
+    temperature,
+    alpha=0.0,
+    guess=None,
+    penalty=200.0,
+    viable=None,
+    final=None,
+    apart=False,
 ):
     """(tokens, score, reason) of at most k finished texts and k others, best score per token first.
 
@@ -50,14 +62,20 @@ def slow_superpose(
                     added = (1 - alpha) * logp - penalty
                 pairs.append((score + added, tokens, token))
         pairs = [pair for pair in sorted(pairs, key=lambda pair: -pair[0]) if pair[0] > -math.inf]
-        following, seen = [], set()
+        following, seen, rest = [], set(), []
         for rank, (score, tokens, token) in enumerate(pairs):
             if len(following) == k and rank >= 2 * k:
                 break
             longer, text = (*tokens, token), text_of((*tokens, token))
             if token == eos or (final is not None and final(text)):
                 pool.append((longer, score, "eos" if token == eos else "stop"))
+            elif apart and len(alive) > 1 and any(tokens == other[:-1] for other, _ in following):
+                rest.append((longer, score, text))
             elif len(following) < k and text not in seen:
+                seen.add(text)
+                following.append((longer, score))
+        for longer, score, text in rest:
+            if len(following) < k and text not in seen:
                 seen.add(text)
                 following.append((longer, score))
         pool = best_of(pool, k, text_of)
