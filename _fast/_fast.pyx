@@ -38,4 +38,5 @@ include "random.pyx"         # random numbers by address
 include "urn.pyx"            # tokens without replacement, by probability
 include "reject.pyx"         # one step of sampling by asking about few tokens
 include "ngrams.pyx"         # counts of tokens after histories, in one file
+include "candidates.pyx"     # which tokens may follow k drafts, and how good they are
 include "superpose.pyx"      # k drafts for one row of logits
