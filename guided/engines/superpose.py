@@ -65,7 +65,8 @@ def superpose(
     prompt      : text; or chat messages; or a list of either, decoded together.
     k           : drafts; one number, or one for each prompt.
     max_tokens  : tokens of a draft.
-    ngrams      : an NGrams of the model's tokenizer; gives n-grams a say in what fits a draft (docs/superposed.md says what it brings).
+    ngrams      : an NGrams of the model's tokenizer, to have a say in what fits a draft; what that brings is in
+                  docs/superposed.md.
     alpha       : the n-grams' share, 0 to 1; default 0.54, 0 without n-grams.
     temperature : of the model's distribution within a step; default 0.06 up to k = 3, 0.12 from k = 10.
     m           : tokens looked at in a step, at least k; default 3 k.
