@@ -36,7 +36,14 @@ cdef class FilteredIndex(Index):
         return 0
 
     def start_after(self, prompt) -> int:
-        return self.intern(self.inner.start, self.rule.state_after(prompt))
+        """The joint to the prompt counts where some token fits it; a prompt that ends in half a word may allow none."""
+        cdef state_t state = self.intern(self.inner.start, self.rule.state_after(prompt))
+        cdef const word_t* words = self.rows.at(self.row(state))
+        cdef int32_t word
+        for word in range(self.n_words):
+            if words[word]:
+                return state
+        return self.intern(self.inner.start, self.rule.start)
 
     cdef state_t language_state(self, state_t state):
         return self.pairs[state][0] if state >= 0 else state

@@ -295,20 +295,14 @@ class Splits:
         taken = {} if kind == FREE or not joint or place.partial else {joint: kind}
         inside = range(joint + 1, len(tail) + (is_partial and bool(body)))
         joints = {**dict(place.joints), **taken, **dict.fromkeys(inside, JOINED)}
-        possible = [
-            cuts
-            for cuts in self._futures(place, shape)
-            if all((position in cuts) == (known == CUT) for position, known in taken.items())
-        ]
+        ends = [tail + more for more in (self._beyond if is_partial else [""])]
+        every = [self._cuts_of(end + probe) for end in ends for probe in self._probes(end)]
         last = len(tail) - is_partial
-        common = frozenset.intersection(*possible) if possible else frozenset()
-        start = max((at for at in common if at <= last), default=0)
-        every = [self._cuts_of(tail + last + probe) for last in (self._beyond if is_partial else [""]) for probe in self._probes(tail + last)]
-        kept = tuple(
-            (at - start, known)
-            for at, known in sorted(joints.items())
-            if at > start and not all((at in cuts) == (known == CUT) for cuts in every)
-        )
+        sure = {at for at, known in joints.items() if all((at in cuts) == (known == CUT) for cuts in every)}
+        doubtful = min((at for at in joints if at not in sure), default=last)
+        common = frozenset.intersection(*every)
+        start = max((at for at in common if at <= min(last, doubtful)), default=0)
+        kept = tuple((at - start, known) for at, known in sorted(joints.items()) if at > start and at not in sure)
         tail = tail[start:]
         first = max(0, kept[0][0] - 1) if kept else len(tail)
         short = self._spell(tail[:first])[-MOST_UNSETTLED:]
