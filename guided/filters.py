@@ -27,6 +27,9 @@ class Filtered(Constraint):
         super().__init__(name, inner.recognizer, value_kind=inner.value_kind, parse=inner.parse, limits=inner.limits)
         self.language, self.tokenizer, self.when_stuck = language, tokenizer, when_stuck
         self._explain = self._details
+        self.way_out = '. canonical(tokenizer, when_stuck="yield") lets the language decide there' * (
+            when_stuck == "error"
+        )
 
     def _details(self) -> dict[str, Any]:
         inner = {} if self.language is None else self.language.explain()

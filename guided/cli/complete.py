@@ -84,9 +84,7 @@ def drafts(lm: Any, prefix: str, suffix: str, k: int, max_tokens: int, layout: s
     frame.need_exact()
     context, rest = frame.prompt(prefix.encode(), suffix.encode(), True, max_tokens, True)
     best = open_end(lm, context, rest, frame.canonical)[0]
-    written = guided.superpose(  # type: ignore[attr-defined]
-        Given(lm, frame.vocab), [[*context, *best.tokens]], k=k, max_tokens=max_tokens
-    )[0]
+    written = guided.superpose(Given(lm, frame.vocab), [[*context, *best.tokens]], k=k, max_tokens=max_tokens)[0]
     return [
         {
             "text": best.beyond.decode("utf-8", "replace") + draft.text,

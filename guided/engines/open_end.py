@@ -43,7 +43,9 @@ def split_open_end(canonical: Canonical, text: bytes, *, at_least: int = 0) -> t
         start -= 1
     tail = text[start:].decode("utf-8", "replace")
     common: set[int] | None = None
-    for probe in dict.fromkeys([*canonical.places.probes, *canonical.places.space_probes, *canonical.places.quote_probes]):
+    for probe in dict.fromkeys(
+        [*canonical.places.probes, *canonical.places.space_probes, *canonical.places.quote_probes]
+    ):
         pieces = canonical.encoder.backend.pre_tokenizer.pre_tokenize_str(tail + probe)
         cuts = {span[1] for _, span in pieces if span[1] <= len(tail)}
         common = cuts if common is None else common & cuts

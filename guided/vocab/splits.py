@@ -62,7 +62,9 @@ class Splits:
         letters = set(re.findall("[A-Za-z]", bare))
         self.any_case = "(?i" in patterns
         self.literals = letters | {letter.upper() for letter in letters} if self.any_case else letters
-        self.quote_probes = sorted({*letters, *re.findall("(?=([a-z]{2}))", LETTERS.sub("", bare)), *(2 * letter for letter in letters)})
+        self.quote_probes = sorted(
+            {*letters, *re.findall("(?=([a-z]{2}))", LETTERS.sub("", bare)), *(2 * letter for letter in letters)}
+        )
         self.quote = "'" if "'" in bare and letters else ""
         self._texts = [_decode(token) for token in tokens]
         self.heads = np.array([found is not None and found[0] for found in self._texts], bool)
@@ -83,7 +85,8 @@ class Splits:
         for number, atom in enumerate(self.atoms):
             for character in _members(atom, everyone):
                 signature[character] |= 1 << number
-        self._signature, self._representative = signature, {}
+        self._signature = signature
+        self._representative: dict[int, str] = {}
         for character in sorted(everyone, key=lambda c: (c in self.literals, not c.isalnum(), c)):
             self._representative.setdefault(signature[character], character)
         self._beyond = sorted({self.representative(c) for c in everyone if ord(c) > 127})
@@ -153,9 +156,7 @@ class Splits:
             if found[0]:
                 return None
             table, names = (
-                (self.quoted_shape_of, self.quoted_shapes)
-                if self._is_quoted(place)
-                else (self.shape_of, self.shapes)
+                (self.quoted_shape_of, self.quoted_shapes) if self._is_quoted(place) else (self.shape_of, self.shapes)
             )
             return names[table[token]]
         joined = _decode(place.partial + found[3])
@@ -349,7 +350,7 @@ def _compiled(pattern: str) -> Any:
     Only representatives are shown to it, which are alike in both engines: `_classify` asks the tokenizer's own.
     """
     try:
-        import regex  # comes with transformers
+        import regex  # type: ignore[import-untyped]  # comes with transformers
     except ImportError:
         return None
     return regex.compile(pattern)

@@ -194,5 +194,3 @@ def test_a_hundred_thousand_random_pairs(name: str, shared_data: Path) -> None:
     assert check_sequences(canonical, 100_000, (2,)) == 100_000
     rng = random.Random(0)
     check_texts(canonical, tokenizer, TEXTS + [random_text(rng) for _ in range(2000)])
-
-
