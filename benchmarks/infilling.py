@@ -194,7 +194,8 @@ def main() -> None:
     layouts = {layout: measure(lm, layout, options.cases, options.seed) for layout in options.layouts}
     line = {
         "date": datetime.now(timezone.utc).date().isoformat(),
-        "command": f"python -m benchmarks.infilling --cases {options.cases} --seed {options.seed} --layouts {' '.join(options.layouts)}",
+        "command": f"python -m benchmarks.infilling --cases {options.cases} --seed {options.seed} "
+        f"--layouts {' '.join(options.layouts)}",
         "machine": machine(),
         "versions": {name: version(name) for name in ("torch", "transformers", "tokenizers", "numpy")},
         "cases_of_each_kind": options.cases,

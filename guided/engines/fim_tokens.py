@@ -25,7 +25,8 @@ SPELLINGS = {
 class FimTokens:
     """Ids that frame the parts of a text with a hole.
 
-    prefix, suffix, middle : the token before each part.      ends : tokens that end the middle, besides the model's EOS.
+    prefix, suffix, middle : the token before each part.
+    ends : tokens that end the middle, besides the model's EOS.
     """
 
     prefix: int

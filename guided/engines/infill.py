@@ -63,7 +63,8 @@ def infill(
     max_tokens  : tokens of the middle.      stop : strings at which it is cut.
     temperature, top_p, top_k, seed : as in generate(); at the cursor temperature acts on whole ways to go on.
     n           : middles; a list is returned if it is given.
-    trim        : cut prefix and suffix, at the far ends, where they do not fit into the model's context; else ModelError.
+    trim        : cut prefix and suffix, at the far ends, where they do not fit into the model's context; else that is a
+                  ModelError.
 
     Returns an Output: .text is the middle alone; .tokens begin at the last certain cut before the cursor; .logp is the
     log-probability of what is new; .logw counts from the cursor as well.
@@ -159,8 +160,8 @@ class Frame:
             if len(kept) + len(behind) > free:
                 if not trim:
                     raise ModelError(
-                        f"prefix and suffix have {len(kept) + len(behind):,} tokens, and the model's context of {room:,} "
-                        f"leaves {max(0, free):,} beside max_tokens={max_tokens}: pass trim=True to cut their far ends"
+                        f"prefix and suffix have {len(kept) + len(behind):,} tokens, and the model's context of "
+                        f"{room:,} leaves {max(0, free):,} beside max_tokens={max_tokens}: pass trim=True to cut their far ends"
                     )
                 if free < 2:
                     raise ModelError(

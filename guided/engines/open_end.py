@@ -23,7 +23,7 @@ TOKENS_BACK = 8  # where nothing is cut (SentencePiece): tokens taken back; merg
 
 
 class Element(NamedTuple):
-    """One way to go on: the tokens of the open end, the bytes by which they reach beyond it, natural log of its weight."""
+    """One way to go on: the tokens of the open end, the bytes by which they reach beyond it, log of its weight."""
 
     tokens: tuple[int, ...]
     beyond: bytes
@@ -57,7 +57,7 @@ def split_open_end(canonical: Canonical, text: bytes, *, at_least: int = 0) -> t
 
 
 def open_end(lm: Any, context: Sequence[int], rest: bytes, canonical: Canonical) -> list[Element]:
-    """The cover of `rest` after `context`, heaviest first; weights are joint probabilities of the tokens, not normalised.
+    """The cover of `rest` after `context`, heaviest first; weights: joint probabilities of the tokens, not normalised.
 
     context : tokens, at least one, after which the canonical tokens of `rest` begin.
     One pass of the model per token of depth; [] where no canonical sequence of tokens can spell the rest.

@@ -109,7 +109,7 @@ class Canonical:
         self._startable = (reachable | (merges.ignore_merges & self._is_text)).astype(np.uint8)
 
     def _check(self) -> None:
-        """Compare pairs with what the tokenizer writes; a difference makes this inexact, with the pair as the reason."""
+        """Compare pairs with what the tokenizer writes; a difference makes this inexact, the pair is the reason."""
         rng, ids = random.Random(0), np.flatnonzero(self._is_text).tolist()
         for _ in range(CHECKED_PAIRS):
             pair = [rng.choice(ids), rng.choice(ids)]

@@ -3,7 +3,7 @@
 A pre-tokeniser scans from left to right, and what it cuts depends on what comes next: `\\s+(?!\\S)` leaves the last of
 several spaces to the word that follows.  So a state keeps the text since the last cut that nothing to come can change,
 with the joints between tokens that are not settled yet, and the tokenizer's own pre-tokeniser is asked, on one
-character for each class that its patterns tell apart.  Answers are kept: a state is asked about once per shape of token.
+character for each class that its patterns tell apart.  Answers are kept: a state is asked about once per shape.
 
 Not here: what happens inside a word (_fast/pairs.pyx), tokens and ids (canonical.py).
 """
@@ -92,7 +92,6 @@ class Splits:
         self._beyond = sorted({self.representative(c) for c in everyone if ord(c) > 127})
         singles = sorted(set(self._representative.values()) | ({"'"} if self.quote else set()))
         self.probes = ["", *singles]
-        spaces = [c for c in singles if c.isspace()]
         self.space_probes = [space + more for space in singles if space.isspace() for more in ("a", "!", "\n")]
         self._table = {ord(c): self._representative[found] for c, found in signature.items()}
 
@@ -357,7 +356,7 @@ def _compiled(pattern: str) -> Any:
 
 
 def _patterns(part: dict[str, Any]) -> list[str]:
-    """The patterns of a pre-tokeniser, given as its JSON.  Raises ValueError for a part without any that is not known."""
+    """The patterns of a pre-tokeniser, given as its JSON.  ValueError for a part that is not known."""
     kind = part.get("type")
     if kind == "Sequence":
         return [pattern for inner in part["pretokenizers"] for pattern in _patterns(inner)]

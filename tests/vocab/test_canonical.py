@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from pathlib import Path
 
@@ -110,7 +111,7 @@ def test_tokenizers_that_change_texts_are_named_as_inexact(name: str) -> None:
     assert not canonical.exact and canonical.reason
     ids = tokenizer.encode("the quick fox", add_special_tokens=False).ids
     texts = [token for token in ids if canonical.vocab.tokens[token]]
-    for left, right in zip(texts, texts[1:], strict=False):
+    for left, right in itertools.pairwise(texts):
         assert canonical.follows(left)[right]
 
 
@@ -118,7 +119,7 @@ def test_what_follows_a_token_holds_in_every_text() -> None:
     canonical, _ = with_tokenizer("tiny")
     for text in TEXTS:
         ids = canonical.encode(text.encode())
-        for left, right in zip(ids, ids[1:], strict=False):
+        for left, right in itertools.pairwise(ids):
             assert canonical.pair(left, right)
     for left in ids[:6]:
         row = canonical.follows(left)
