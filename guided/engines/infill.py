@@ -161,7 +161,8 @@ class Frame:
                 if not trim:
                     raise ModelError(
                         f"prefix and suffix have {len(kept) + len(behind):,} tokens, and the model's context of "
-                        f"{room:,} leaves {max(0, free):,} beside max_tokens={max_tokens}: pass trim=True to cut their far ends"
+                        f"{room:,} leaves {max(0, free):,} beside max_tokens={max_tokens}: "
+                        "pass trim=True to cut their far ends"
                     )
                 if free < 2:
                     raise ModelError(
