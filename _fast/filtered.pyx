@@ -14,19 +14,22 @@ cdef class FilteredIndex(Index):
     cdef readonly Index inner
     cdef readonly object rule
     cdef readonly bint gives_way
+    cdef int32_t max_states
     cdef dict numbers
     cdef list pairs
 
-    def __init__(self, Index inner, rule, bint gives_way, int64_t max_mask_bytes):
+    def __init__(self, Index inner, rule, bint gives_way, int64_t max_mask_bytes, int32_t max_states=1_000_000):
         Index.__init__(self, inner.recognizer, inner.vocab, max_mask_bytes)
         self.inner, self.rule, self.gives_way = inner, rule, gives_way
-        self.numbers, self.pairs = {}, []
+        self.max_states, self.numbers, self.pairs = max_states, {}, []
         self.intern(inner.start, rule.start)
 
     cdef state_t intern(self, state_t inner, rule):
         pair = (inner, rule)
         found = self.numbers.get(pair)
         if found is None:
+            if len(self.pairs) >= self.max_states:
+                raise LimitExceeded("max_states", self.max_states, len(self.pairs) + 1, "canonical(..), at this point of the text,")
             found = self.numbers[pair] = len(self.pairs)
             self.pairs.append(pair)
         return found

@@ -40,8 +40,9 @@ class Filtered(Constraint):
         rule = Canonical.of(vocab, self.tokenizer)
         if not rule.exact:
             raise VocabularyError(f"canonical(..) cannot be exact for this tokenizer: {rule.reason}")
+        limits = self.limits
         inner = (self.language or regex(r"(?s:.*)")).index_over(vocab)
-        return _fast.FilteredIndex(inner, rule, self.when_stuck == "yield", self.limits.max_mask_bytes)
+        return _fast.FilteredIndex(inner, rule, self.when_stuck == "yield", limits.max_mask_bytes, limits.max_states)
 
     def __and__(self, other: Any) -> Any:
         if isinstance(other, Tested):
