@@ -38,11 +38,13 @@ include "indexes.pyx"        # the same for composed languages
 include "networks.pyx"       # the same for languages one after another
 include "grammar.pyx"        # a Lark grammar: lexemes, stacks, masks
 include "earley.pyx"         # the same for grammars that are not LALR
+include "filtered.pyx"       # an index and a rule about tokens
 include "matcher.pyx"        # one text in the making
 include "known.pyx"          # what is known of a mask without making it
 include "random.pyx"         # random numbers by address
 include "urn.pyx"            # tokens without replacement, by probability
 include "reject.pyx"         # one step of sampling by asking about few tokens
+include "pairs.pyx"          # which two tokens may stand side by side?
 include "ngrams.pyx"         # counts of tokens after histories, in one file
 include "candidates.pyx"     # which tokens may follow k drafts, and how good they are
 include "superpose.pyx"      # k drafts for one row of logits
