@@ -37,3 +37,4 @@ include "known.pyx"          # what is known of a mask without making it
 include "random.pyx"         # random numbers by address
 include "urn.pyx"            # tokens without replacement, by probability
 include "reject.pyx"         # one step of sampling by asking about few tokens
+include "mass.pyx"          # the probability of what a token starts with
