@@ -38,3 +38,4 @@ include "random.pyx"         # random numbers by address
 include "urn.pyx"            # tokens without replacement, by probability
 include "reject.pyx"         # one step of sampling by asking about few tokens
 include "mass.pyx"          # the probability of what a token starts with
+include "pairs.pyx"          # which two tokens may stand side by side?
