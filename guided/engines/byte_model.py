@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from guided.engines.byte_level import ByteLevel, as_bytes
 from guided.engines.covers import EOS, Context, Counts, Cover, Forest, ask
-from guided.engines.segmentations import Canonical, Every, check_text, is_beginning, unfinished
+from guided.engines.segmentations import DEAD, Canonical, Every
 from guided.errors import ModelError
 
 
@@ -89,8 +89,7 @@ class ByteModel(ByteLevel):
         Raises ModelError for a text that is no beginning of UTF-8 (with "canonical") or too long for the model.
         """
         text = as_bytes(prefix)
-        if self.rule.name == "canonical":
-            check_text(text)
+        self.rule.check(text)
         return ByteState(self, cover_of(self.lm, self.rule, text, self.settings, self.counts))
 
     def prepare(self, states: Sequence[ByteState]) -> None:
@@ -165,10 +164,6 @@ class ByteState:
         """Read one byte.  Raises ValueError for what is none."""
         if not 0 <= byte <= 255:
             raise ValueError(f"{byte} is not a byte; a text that has ended (256) goes nowhere")
-        rule = self.model.rule
-        text = self.cover.text
-        if rule.name == "canonical" and not is_beginning(unfinished(text, len(text)) + bytes([byte])):
-            self.is_lost = True
         self.cover.read(byte)
         self.is_lost = self.is_lost or not (self.cover.elements or self.cover.ends)
 
@@ -181,29 +176,14 @@ class ByteState:
 
 def rule_of(lm: Any, canonical: Any = None) -> Canonical:
     """How a model's tokenizer writes texts.  Raises ModelError where that is not known."""
-    split = None
     if canonical is None:
         tokenizer = getattr(lm, "tokenizer", None)
         if tokenizer is None:
-            raise ModelError(f"a {type(lm).__name__} has no tokenizer: pass canonical=, or encodings=\"all\"")
+            raise ModelError(f'a {type(lm).__name__} has no tokenizer: pass canonical=, or encodings="all"')
         from guided.vocab.canonical import Canonical as Written
 
         canonical = Written.of(lm.vocab, tokenizer)
-        split = splitter(tokenizer)
-    return Canonical(lm.vocab, canonical, split)
-
-
-def splitter(tokenizer: Any) -> Any:
-    """text -> pre-tokens of a Hugging Face tokenizer, as they stand in the text; None where it has no such step."""
-    backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
-    before = getattr(backend, "pre_tokenizer", None)
-    if before is None:
-        return None
-
-    def split(text: str) -> list[str]:
-        return [text[start:end] for _, (start, end) in before.pre_tokenize_str(text)]
-
-    return split
+    return Canonical(lm.vocab, canonical)
 
 
 def cover_of(lm: Any, rule: Any, prefix: bytes, settings: Any, counts: Counts, start: Sequence[int] | None = None) -> Cover:
@@ -215,12 +195,15 @@ def cover_of(lm: Any, rule: Any, prefix: bytes, settings: Any, counts: Counts, s
     text = rule.lead + prefix
     start = list(lm.encode("")) if start is None else list(start)
     cut = rule.cut_before(text, len(text))
-    trunk = [*start, *(rule.encode(text[:cut]) if cut else [])]
+    before = rule.encode(text[:cut]) if cut else []
+    trunk, state = [*start, *before], rule.state_of(before) if before else rule.start
+    if state == DEAD:
+        raise ModelError(f"the tokenizer writes {text[:cut]!r} in tokens that it would not write")
     room = getattr(lm, "max_length", None)
     if room is not None and len(trunk) >= room:
         raise ModelError(f"the text has {len(trunk):,} tokens and more, the model's context is {room:,} tokens long")
     cover = Cover(Forest(lm, trunk, rule, counts), text[:cut], settings)
-    cover.ends = [Context(None, None if not cut else trunk[-1], cut)]
+    cover.ends = [Context(None, None, cut, state)]
     for byte in text[cut:]:
         if rule.name == "all":
             ask([cover])

@@ -19,7 +19,6 @@ import numpy.typing as npt
 
 from guided._fast import Masses
 from guided.engines.contexts import tree_that_forks
-from guided.errors import ModelError
 
 EOS = 256  # the 257th entry of a distribution over bytes
 LEAST_SLOTS = 256  # contexts in a tree before those that no cover needs are looked for
@@ -29,14 +28,15 @@ class Context:
     """Some tokens, and what the model says after them once it was asked.
 
     token  : the last one, None for the start.     end : bytes of the text that they spell.
-    leaf   : the trie node of the last token.      node : number in the tree, -1 before the model was asked.
+    state  : of the rule (segmentations.py).      leaf : the trie node of the last token.
+    node   : number in the tree, -1 before the model was asked.
     masses : of the next token, None before the model was asked.      ended : probability that the text ends here.
     """
 
-    __slots__ = ("__weakref__", "above", "children", "end", "ended", "leaf", "logp", "masses", "node", "token")
+    __slots__ = ("__weakref__", "above", "children", "end", "ended", "leaf", "logp", "masses", "node", "state", "token")
 
-    def __init__(self, above: Context | None, token: int | None, end: int, leaf: int = 0) -> None:
-        self.above, self.token, self.end, self.leaf = above, token, end, leaf
+    def __init__(self, above: Context | None, token: int | None, end: int, state: Any, leaf: int = 0) -> None:
+        self.above, self.token, self.end, self.state, self.leaf = above, token, end, state, leaf
         self.node, self.masses, self.ended = -1, None, 0.0
         self.logp: float | None = 0.0 if above is None else None
         self.children: dict[int, Context] = {}
@@ -55,11 +55,11 @@ class Context:
             found = [p for token, p in above.masses.ending(self.leaf) if token == self.token]
             self.logp = above.logp + math.log(found[0]) if found else -math.inf
 
-    def child(self, token: int, end: int, leaf: int) -> Context:
-        """The context one token longer; the same object each time while it lives."""
+    def child(self, token: int, end: int, rule: Any, leaf: int) -> Context:
+        """The context one token longer; the same object each time while this one lives."""
         found = self.children.get(token)
         if found is None:
-            found = self.children[token] = Context(self, token, end, leaf)
+            found = self.children[token] = Context(self, token, end, rule.after(self.state, token), leaf)
         return found
 
     def history(self) -> list[Context]:
@@ -85,46 +85,36 @@ class Forest:
         self.eos = sorted(lm.vocab.eos_ids)
         self.least = LEAST_SLOTS
 
-    def ask(self, wanted: Iterable[tuple[Context, bytes]]) -> None:
-        """The model reads these contexts and what is missing before them, in one pass.  Texts : for the rule."""
-        missing: dict[int, tuple[Context, bytes]] = {}
-        for context, text in wanted:
-            for one in context.history():
-                if one.masses is None:
-                    missing.setdefault(id(one), (one, text))
-        order = sorted(missing.values(), key=lambda pair: pair[0].end)
+    def ask(self, wanted: Iterable[Context]) -> None:
+        """The model reads these contexts and what is missing before them, in one pass."""
+        missing = {id(one): one for context in wanted for one in context.history() if one.masses is None}
+        order = sorted(missing.values(), key=lambda one: one.end)
         if not order:
             return
         if self.tree is None:
             self.tree = tree_that_forks(self.lm, self.trunk)
             self.counts.n_calls += 1
             self.counts.n_contexts += 1
-            root = next((pair for pair in order if pair[0].above is None), None)
-            if root is None:
-                raise ModelError("the first context must be asked first")
-            root[0].node = 0
-            order.remove(root)
-            self._read(*root)
+            root = order.pop(0)
+            root.node = 0
+            self._read(root)
         if order:
             first = self.tree.n_rows
-            for number, (one, _) in enumerate(order):
+            for number, one in enumerate(order):
                 one.node = first + number
-            nodes = [one.above.node for one, _ in order if one.above is not None]
-            made = self.tree.extend(nodes, [one.token for one, _ in order])
-            if made != [one.node for one, _ in order]:
-                raise AssertionError("a tree numbers its contexts in order")
+            nodes = [one.above.node for one in order if one.above is not None]
+            self.tree.extend(nodes, [one.token for one in order])
             self.counts.n_calls += 1
             self.counts.n_contexts += len(order)
-            for one, text in order:
-                self._read(one, text)
+            for one in order:
+                self._read(one)
         self._tidy()
 
-    def _read(self, context: Context, text: bytes) -> None:
+    def _read(self, context: Context) -> None:
         """Take over what the tree says after a context."""
         row = row_of(self.tree.row(context.node))
-        allowed = self.rule.allowed(context.token, text, context.end)
-        masses = Masses(self.lm.vocab.trie, row, allowed)
-        if self.eos and self.rule.may_end(text, context.end):
+        masses = Masses(self.lm.vocab.trie, row, self.rule.allowed(context.state))
+        if self.eos and self.rule.may_end(context.state):
             context.ended = float(np.exp(row[self.eos].astype(np.float64) - masses.log_norm).sum())
         context.settle()
         context.masses = masses
@@ -181,18 +171,14 @@ class Cover:
         moved = [(context, trie.child(node, byte)) for context, node in self.elements]
         moved += [(context, trie.child(0, byte)) for context in self.ends]
         self.elements = [(context, node) for context, node in moved if node >= 0]
-        landing = []
-        end = len(self.text)
-        is_decided = self.rule.decides_alone(self.text, end)
+        self.ends = []
         for context, node in self.elements:
             if context.masses is not None:
-                landing += [(context, token, node) for token, _ in context.masses.ending(node)]
-            elif here := trie.node(node)[3]:
-                flags = None if is_decided else self.rule.allowed(context.token, self.text, context.end)
-                landing += [(context, token, node) for token in here if flags is None or flags[token]]
-        self.ends = [
-            context.child(token, end, node) for context, token, node in self.rule.going_on(landing, self.text, end)
-        ]
+                ending = [token for token, _ in context.masses.ending(node)]
+            elif ending := trie.node(node)[3]:
+                flags = self.rule.allowed(context.state)
+                ending = [token for token in ending if flags[token]]
+            self.ends += [context.child(token, len(self.text), self.rule, node) for token in ending]
 
     # --- weights -----------------------------------------------------------------------------------------------------
 
@@ -219,7 +205,7 @@ class Cover:
         self.log_mass = log_sum(logs)
         return list(unasked.values())
 
-    def wanted(self) -> list[tuple[Context, bytes]]:
+    def wanted(self) -> list[Context]:
         """The unasked contexts that matter, and tokens that are likely to end soon; [] where nothing must be asked."""
         unasked = self.weigh()
         if not unasked:
@@ -229,7 +215,7 @@ class Cover:
         if self.rule.name == "all":
             self._prune(unasked, heavy)
             heavy = [context for context in heavy if context in self.ends]
-        return [*((context, self.text) for context in heavy), *self._likely()] if heavy else []
+        return [*heavy, *self._likely()] if heavy else []
 
     def _prune(self, unasked: list[tuple[float, Context]], heavy: list[Context]) -> None:
         """Drop for good what stays unasked: among all segmentations nothing else would ever end it."""
@@ -242,10 +228,10 @@ class Cover:
                 self.log_dropped = log_sum([self.log_dropped, weight])
         self.ends = [context for context in self.ends if context.masses is not None or id(context) in kept]
 
-    def _likely(self) -> list[tuple[Context, bytes]]:
+    def _likely(self) -> list[Context]:
         """Contexts that will probably be asked about within a few bytes: read in the same pass, they cost little."""
         least = self.settings.ahead
-        found: list[tuple[Context, bytes]] = []
+        found: list[Context] = []
         if least >= 1:
             return []
         for context, node in self.elements:
@@ -257,9 +243,10 @@ class Cover:
             for token, p in context.masses.below(node, least / share):
                 spelled = self.forest.lm.vocab.tokens[token]
                 if len(spelled) > self.trie.node(node)[1]:
-                    child = context.child(token, context.end + len(spelled), self.trie.node_of(spelled))
+                    leaf = self.trie.node_of(spelled)
+                    child = context.child(token, context.end + len(spelled), self.rule, leaf)
                     if child.masses is None:
-                        found.append((child, self.text[: context.end] + spelled))
+                        found.append(child)
         return found
 
     # --- the next byte -----------------------------------------------------------------------------------------------
