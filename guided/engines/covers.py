@@ -170,7 +170,11 @@ class Cover:
         self.made = None
         moved = [(context, trie.child(node, byte)) for context, node in self.elements]
         moved += [(context, trie.child(0, byte)) for context in self.ends]
-        self.elements = [(context, node) for context, node in moved if node >= 0]
+        self.elements = [
+            (context, node)
+            for context, node in moved
+            if node >= 0 and (context.masses is None or context.masses.mass(node) > 0)
+        ]
         self.ends = []
         for context, node in self.elements:
             if context.masses is not None:
@@ -229,25 +233,35 @@ class Cover:
         self.ends = [context for context in self.ends if context.masses is not None or id(context) in kept]
 
     def _likely(self) -> list[Context]:
-        """Contexts that will probably be asked about within a few bytes: read in the same pass, they cost little."""
-        least = self.settings.ahead
-        found: list[Context] = []
-        if least >= 1:
+        """Contexts that will probably be asked about within a few bytes: read in the same pass, they cost little.
+
+        These are the tokens under way that are likely, and on the way to their ends every token that is not negligible.
+        """
+        ahead, tolerance = self.settings.ahead, self.settings.tolerance
+        tokens, live, ways = self.forest.lm.vocab.tokens, [], set()
+        if ahead >= 1:
             return []
         for context, node in self.elements:
             if context.masses is None or context.logp is None:
                 continue
             share = math.exp(context.logp - self.log_mass)
-            if share * context.masses.beyond(node) < least:
-                continue
-            for token, p in context.masses.below(node, least / share):
-                spelled = self.forest.lm.vocab.tokens[token]
-                if len(spelled) > self.trie.node(node)[1]:
-                    leaf = self.trie.node_of(spelled)
-                    child = context.child(token, context.end + len(spelled), self.rule, leaf)
-                    if child.masses is None:
-                        found.append(child)
-        return found
+            live.append((context, node, share))
+            if share * context.masses.beyond(node) >= ahead:
+                done = len(self.text) - context.end
+                ways.update(tokens[token][done:] for token, _ in context.masses.below(node, ahead / share))
+        found: dict[int, Context] = {}
+        for way in ways:
+            for context, node, share in live:
+                for length, byte in enumerate(way, 1):
+                    node = self.trie.child(node, byte)
+                    if node < 0 or share * context.masses.mass(node) <= tolerance:
+                        break
+                    for token, p in context.masses.ending(node):
+                        if share * p > tolerance:
+                            child = context.child(token, len(self.text) + length, self.rule, node)
+                            if child.masses is None:
+                                found[id(child)] = child
+        return list(found.values())
 
     # --- the next byte -----------------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 BYTE_LEVEL = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"  # built into the library
 ATOM = re.compile(r"\[(?:\\.|[^\]\\])*\]|\\[pP]\{[^}]*\}|\\[pP]\w|\\.|[^\w\\()|+*?{}^$:]")
+LETTERS = re.compile(r"\[[A-Za-z]+\]")  # a class of letters is a contraction's: told apart after a quote only
 RUN = re.compile(r"(.)\1\1+", re.DOTALL)
 SEPARATE = "removed"  # behaviour of Split: what matches is dropped, so what is left does not match
 MOST_UNSETTLED = 64  # characters; a longer tail without a settled cut is cut short (runs are shortened before)
@@ -52,15 +53,16 @@ class Splits:
         self.pre_tokenizer = pre_tokenizer
         parts = json.loads(pre_tokenizer.__getstate__())
         patterns = "|".join(_patterns(parts))
-        self.atoms = sorted(set(ATOM.findall(patterns)))
+        counted = re.sub(r"\{[\d,]+\}|\(\?(?:[a-z]*:|<?[=!])", "", patterns)
+        self.atoms = sorted({atom for atom in ATOM.findall(counted) if not LETTERS.fullmatch(atom)})
         self._pattern = _compiled(patterns) if patterns == "|".join(_patterns(parts)[:1]) else None
         counts = [int(bound) for bound in re.findall(r"\{\d*,?(\d+)\}", patterns)]
         self.longest_run = max([2, *(count + 1 for count in counts)])
-        bare = re.sub(r"\\[pP]\{[^}]*\}|\\.|\[(?:\\.|[^\]\\])*\]|\(\?[a-z]+:", "", patterns)
+        bare = re.sub(r"\\[pP]\{[^}]*\}|\\.|\[(?![A-Za-z]+\])(?:\\.|[^\]\\])*\]|\(\?[a-z]+:", "", counted)
         letters = set(re.findall("[A-Za-z]", bare))
         self.any_case = "(?i" in patterns
         self.literals = letters | {letter.upper() for letter in letters} if self.any_case else letters
-        self.quote_probes = sorted({*letters, *re.findall("(?=([a-z]{2}))", bare), *(2 * letter for letter in letters)})
+        self.quote_probes = sorted({*letters, *re.findall("(?=([a-z]{2}))", LETTERS.sub("", bare)), *(2 * letter for letter in letters)})
         self.quote = "'" if "'" in bare and letters else ""
         self._texts = [_decode(token) for token in tokens]
         self.heads = np.array([found is not None and found[0] for found in self._texts], bool)
@@ -299,9 +301,9 @@ class Splits:
             if all((position in cuts) == (known == CUT) for position, known in taken.items())
         ]
         last = len(tail) - is_partial
-        common = frozenset.intersection(*possible) if possible else frozenset()
+        every = [self._cuts_of(tail + more + probe) for more in (self._beyond if is_partial else [""]) for probe in self._probes(tail + more)]
+        common = frozenset.intersection(*every) if possible and every else frozenset()
         start = max((at for at in common if at <= last), default=0)
-        every = [self._cuts_of(tail + last + probe) for last in (self._beyond if is_partial else [""]) for probe in self._probes(tail + last)]
         kept = tuple(
             (at - start, known)
             for at, known in sorted(joints.items())
