@@ -32,6 +32,7 @@ include "lexing.pyx"         # what every token does to one lexer
 include "index.pyx"          # a recogniser met a vocabulary
 include "indexes.pyx"        # the same for composed languages
 include "grammar.pyx"        # a Lark grammar: lexemes, stacks, masks
+include "filtered.pyx"       # an index and a rule about tokens
 include "matcher.pyx"        # one text in the making
 include "known.pyx"          # what is known of a mask without making it
 include "random.pyx"         # random numbers by address

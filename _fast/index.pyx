@@ -54,6 +54,14 @@ cdef class Index:
     def start(self) -> int:
         return self.recognizer.start
 
+    def start_after(self, prompt) -> int:
+        """The state at the beginning of a text that is written after these tokens."""
+        return self.start
+
+    cdef state_t language_state(self, state_t state):
+        """The recogniser's state within a state of the index."""
+        return state
+
     cdef state_t after_token(self, state_t state, token_t token) except? FAILED_STATE:
         """The state after a token; DEAD if it is not allowed, FINISHED after EOS."""
         cdef Trie trie = self.trie

@@ -15,7 +15,7 @@ cdef class Matcher:
 
     def __init__(self, Index index):
         self.index = index
-        self.here = index.recognizer.start
+        self.here = index.start
         self.states, self.tokens = [self.here], []
 
     def mask(self, out=None):
@@ -72,6 +72,13 @@ cdef class Matcher:
             f"{what} cannot follow {tail!r}; allowed here: {n_allowed:,} of {vocab.size:,} tokens", token, spelled
         )
 
+    def begin_after(self, prompt) -> None:
+        """Say which tokens are before the text, for constraints that look at tokens (guided.canonical); before advance."""
+        if self.tokens:
+            raise ValueError(f"{len(self.tokens)} tokens are written already: what is before them cannot change")
+        self.here = self.index.start_after(prompt)
+        self.states[0] = self.here
+
     def rollback(self, int32_t n) -> None:
         """Take back the last n tokens.  Raises ValueError if there are fewer, or n is negative."""
         if not 0 <= n <= len(self.tokens):
@@ -83,7 +90,7 @@ cdef class Matcher:
 
     def forced(self) -> bytes:
         """The longest text that every way to finish starts with; b"" where there is a choice, or the text may end."""
-        cdef state_t state = self.here
+        cdef state_t state = self.index.language_state(self.here)
         cdef int32_t byte
         text = bytearray()
         while state >= 0:

@@ -30,7 +30,7 @@ from guided.matcher import Matcher
 from guided.vocab import Vocabulary
 
 if TYPE_CHECKING:  # the lazy names for type checkers and editors; a test compares the two
-    from guided.api import asap, generate, importance, log_z, rejection, smc
+    from guided.api import asap, generate, importance, infill, log_z, rejection, smc
     from guided.constraints.cfg import cfg, grammar
     from guided.constraints.coerce import explain
     from guided.constraints.json_schema import json_schema
@@ -40,6 +40,7 @@ if TYPE_CHECKING:  # the lazy names for type checkers and editors; a test compar
     from guided.engines.potentials import Potential
     from guided.engines.results import Event, Output
     from guided.engines.samplers import StepSampler, sample_token
+    from guided.filters import canonical
     from guided.integrations.masks import apply_mask
     from guided.integrations.transformers import ConstraintLogitsProcessor
     from guided.models.huggingface import load
@@ -47,7 +48,7 @@ if TYPE_CHECKING:  # the lazy names for type checkers and editors; a test compar
 
 # module -> the public names that are loaded from it when first used
 _HOMES = {
-    "guided.api": ["asap", "generate", "importance", "log_z", "rejection", "smc"],
+    "guided.api": ["asap", "generate", "importance", "infill", "log_z", "rejection", "smc"],
     "guided.constraints.cfg": ["cfg", "grammar"],
     "guided.constraints.coerce": ["explain"],
     "guided.constraints.json_schema": ["json_schema"],
@@ -57,6 +58,7 @@ _HOMES = {
     "guided.engines.potentials": ["Potential"],
     "guided.engines.results": ["Event", "Output"],
     "guided.engines.samplers": ["StepSampler", "sample_token"],
+    "guided.filters": ["canonical"],
     "guided.integrations.masks": ["apply_mask"],
     "guided.integrations.transformers": ["ConstraintLogitsProcessor"],
     "guided.models.huggingface": ["load"],
@@ -88,6 +90,7 @@ __all__ = [
     "VocabularyError",
     "apply_mask",
     "asap",
+    "canonical",
     "cfg",
     "choice",
     "choice_logprobs",
@@ -96,6 +99,7 @@ __all__ = [
     "generate",
     "grammar",
     "importance",
+    "infill",
     "json_schema",
     "load",
     "log_z",

@@ -6,6 +6,7 @@ from typing import Any
 
 from guided.constraints.coerce import as_constraint
 from guided.engines import asap as asap_engine
+from guided.engines import infill as infill_engine
 from guided.engines import outcomes
 from guided.engines import rejection as plain
 from guided.engines import smc as smc_engine
@@ -29,6 +30,10 @@ def understood(constraint: Any) -> Any:
     return constraint if hasattr(constraint, "tests") else as_constraint(constraint)
 
 
+def infill(lm: Any, prefix: str, suffix: str, constraint: Any = None, **options: Any) -> Any:
+    return infill_engine.infill(lm, prefix, suffix, as_constraint(constraint), **options)
+
+
 def smc(lm: Any, prompt: Any, constraint: Any = None, **options: Any) -> Posterior:
     return smc_engine.smc(lm, prompt, understood(constraint), **options)
 
@@ -50,6 +55,7 @@ def log_z(lm: Any, prompt: Any, constraint: Any, **options: Any) -> float:
 
 
 for _mine, _engine in (
+    (infill, infill_engine.infill),
     (smc, smc_engine.smc),
     (rejection, plain.rejection),
     (importance, plain.importance),

@@ -19,6 +19,6 @@ def index_for(constraint: Constraint, vocab: Vocabulary) -> _fast.Index:
     by_vocab = _INDEXES.setdefault(constraint, {})
     index = by_vocab.get(vocab.fingerprint)
     if index is None:
-        index = _fast.index_of(constraint.recognizer(), vocab, constraint.limits.max_mask_bytes)
+        index = constraint.index_over(vocab)
         by_vocab[vocab.fingerprint] = index
     return index

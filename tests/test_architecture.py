@@ -30,6 +30,7 @@ FLOORS = {
     "schema": 3,
     "sql": 3,
     "constraints": 4,
+    "filters": 4.5,
     "index": 4.5,
     "matcher": 4.5,
     "engines": 5,

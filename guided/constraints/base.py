@@ -50,6 +50,10 @@ class Constraint:
             self._recognizer = recognizer
         return self._recognizer
 
+    def index_over(self, vocab: Any) -> _fast.Index:
+        """Its masks and steps over a vocabulary.  Kept by `guided.index.index_for`; made anew here."""
+        return _fast.index_of(self.recognizer(), vocab, self.limits.max_mask_bytes)
+
     def accepts(self, text: str | bytes) -> bool:
         """Whether a whole text is a member."""
         return bool(self.recognizer().accepts(text))

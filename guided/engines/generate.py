@@ -42,6 +42,7 @@ def generate(
     stream: bool = False,
     progress: bool | None = None,
     batch_size: int = 32,
+    special_tokens: bool = False,
 ) -> Any:
     """Write texts that fit a constraint.
 
@@ -59,6 +60,8 @@ def generate(
     stream      : return an iterator of Events instead.
     progress    : a progress bar on stderr; default: from 16 texts on, if stderr is a terminal.
     batch_size  : texts that are decoded together.
+    special_tokens : without a constraint, let the model draw tokens that stand for no text (padding, FIM markers);
+                  they are not in `text`.  With a constraint they are never allowed.
 
     Returns a Output for one prompt, a list of n * len(prompts), prompt-major, if `n` or a list of prompts is given.
     Raises ConstraintError, before anything is written, if even a short member does not fit into max_tokens; DeadEnd if
@@ -78,6 +81,7 @@ def generate(
         np.random.SeedSequence(seed).entropy,
         (stop,) if isinstance(stop, str) else tuple(stop),
         forced,
+        special_tokens,
     )
     events = run.events(prompts, 1 if n is None else n, batch_size, stream)
     if progress or (progress is None and len(prompts) * (n or 1) >= LONG_BATCH and sys.stderr.isatty()):
@@ -109,6 +113,14 @@ def _with_progress(events: Iterator[Event], total: int) -> Iterator[Event]:
             yield event
 
 
+def text_words(vocab: Any) -> Any:
+    """The mask of the tokens that stand for text, and EOS: uint32[ceil(V / 32)]."""
+    bits = np.zeros((vocab.size + 31) // 32 * 32, np.uint8)
+    bits[: vocab.size] = np.frombuffer(vocab.trie.lengths(), np.int32) > 0
+    bits[sorted(vocab.eos_ids)] = 1
+    return np.packbits(bits, bitorder="little").view(np.uint32)
+
+
 class Run:
     """One call of generate(): what all its texts share.
 
@@ -116,12 +128,21 @@ class Run:
     """
 
     def __init__(
-        self, lm: Any, constraint: Any, max_tokens: int, sampler: Any, entropy: Any, stops: Sequence[str], forced: bool
+        self,
+        lm: Any,
+        constraint: Any,
+        max_tokens: int,
+        sampler: Any,
+        entropy: Any,
+        stops: Sequence[str],
+        forced: bool,
+        special_tokens: bool = False,
     ) -> None:
         self.lm, self.constraint, self.max_tokens, self.sampler = lm, constraint, max_tokens, sampler
         self.entropy, self.stops = entropy, [stop for stop in stops if stop]
         self.started = time.perf_counter()
         self.matcher = None if constraint is None else Matcher(constraint, lm.vocab)
+        self.free_words = None if special_tokens else text_words(lm.vocab)
         self.forcer = Forcer(lm.encode_text, lm.vocab) if forced and constraint is not None else None
 
     def events(self, prompts: Sequence[Any], n: int, batch_size: int, stream: bool) -> Iterator[Event]:
@@ -136,6 +157,8 @@ class Run:
                 nth = seen[tuple(ids)] = seen.get(tuple(ids), -1) + 1
                 chance = np.random.default_rng([self.entropy, nth, len(ids), *ids])
                 matcher = None if self.matcher is None else self.matcher.fork()
+                if matcher is not None:
+                    matcher.begin_after(ids)
                 result = Output(prompt, index=number * n + copy, parse=getattr(self.constraint, "parse", None))
                 writers.append(Writer(self, result, ids, matcher, chance, budget))
         yield from self._in_batches(writers, n, batch_size, stream)

@@ -60,13 +60,15 @@ class Writer:
         self._go_on()
 
     def mask(self, out: np.ndarray[Any, np.dtype[np.uint32]], exactly: bool = False) -> None:
-        """Write the mask of the next token into `out`; all ones stay where the text is free.
+        """Write the mask of the next token into `out`; where the text is free, every token of text and EOS.
 
         exactly : leave out every token after which the text could not be finished in time.  That asks for the future of
                   all tokens, once per state; with MARGIN tokens to spare the plain mask is written, and `fits` judges
                   the one token that was drawn.
         """
         if self.matcher is None:
+            if self.run.free_words is not None:
+                out[:] = self.run.free_words
             return
         if exactly or self.left < self.matcher.tokens_to_finish() + MARGIN:
             self.matcher.mask_within(self.left, out)

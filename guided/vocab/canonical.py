@@ -51,7 +51,7 @@ class Canonical:
         self.encoder = Encoder(vocab, tokenizer)
         self.adds_first_space = vocab.fidelity.adds_first_space
         self._is_text = np.diff(_offsets(vocab)) > 0
-        self._places: Any = None
+        self.places: Any = None
         self._merges: Merges | None = None
         try:
             self._read(tokenizer)
@@ -98,12 +98,12 @@ class Canonical:
         steps = [*parts(part_json(backend, "pre_tokenizer"))]
         merges = Merges(model, vocab.size, frozenset(np.flatnonzero(~self._is_text).tolist()))
         if any(step.get("type") == "ByteLevel" for step in steps):
-            self._places = Splits(backend.pre_tokenizer, list(vocab.tokens))
+            self.places = Splits(backend.pre_tokenizer, list(vocab.tokens))
         elif any(step.get("type") != "Metaspace" or step.get("split", True) for step in steps):
             raise ValueError("its pre-tokeniser cuts texts before a model without byte-level tokens")
         else:
             first = adds_first_space(part_json(backend, "normalizer"), part_json(backend, "pre_tokenizer"))
-            self._places = Fallback(list(vocab.tokens), merges.byte_of, merges.single, first)
+            self.places = Fallback(list(vocab.tokens), merges.byte_of, merges.single, first)
         self._merges = merges
         reachable = merges.pairs.is_reachable.astype(bool)
         self._startable = (reachable | (merges.ignore_merges & self._is_text)).astype(np.uint8)
@@ -152,10 +152,10 @@ class Canonical:
         return _kept(self._rows, state, max(16, KEPT_BYTES // (2 * self.vocab.size)), self._make_row)
 
     def _make_row(self, state: int) -> npt.NDArray[np.bool_]:
-        if self._places is None:
+        if self.places is None:
             return self._is_text
         place, last = self._states[state]
-        joined, cut = self._places.options(place)
+        joined, cut = self.places.options(place)
         row: npt.NDArray[np.bool_] = ((joined & self._pair_row(last)) | (cut & self._startable)).view(np.bool_)
         return row
 
@@ -172,18 +172,18 @@ class Canonical:
 
     def after(self, state: int, token: int) -> int:
         """The state after a token of text; DEAD where no canonical sequence goes on so."""
-        if self._places is None:
+        if self.places is None:
             return state if 0 <= token < self.vocab.size and self._is_text[token] else DEAD
         if not 0 <= token < self.vocab.size or not self._is_text[token]:
             return DEAD
         place, last = self._states[state]
         kind = self._joint(place, last, token)
-        return DEAD if kind == DEAD else self._number(self._places.after(place, token, kind), token)
+        return DEAD if kind == DEAD else self._number(self.places.after(place, token, kind), token)
 
     def _joint(self, place: Place, last: int, token: int) -> int:
         """How a token may be joined to what is before: CUT, JOINED, FREE for both, DEAD for neither."""
         assert self._merges is not None
-        joined, cut = self._places.verdict(place, token)
+        joined, cut = self.places.verdict(place, token)
         can_join = joined and (
             self._startable[token] if last == BEGIN else self._merges.pairs.valid(last, token)
         )
@@ -192,7 +192,7 @@ class Canonical:
 
     def ends(self, state: int) -> bool:
         """Whether the text may end here: the tokens so far are what the tokenizer writes for it."""
-        return self._places is None or self._places.may_end(self._states[state][0])
+        return self.places is None or self.places.may_end(self._states[state][0])
 
     def state_after(self, tokens: Sequence[int]) -> int:
         """The state after the end of a longer text, a prompt say, which itself need not be canonical.
@@ -209,11 +209,11 @@ class Canonical:
         return state
 
     def _resume(self, state: int, token: int) -> int:
-        if self._places is None or not 0 <= token < self.vocab.size or not self._is_text[token]:
+        if self.places is None or not 0 <= token < self.vocab.size or not self._is_text[token]:
             return self.start
         for place in (self._states[state][0], Place()):
-            if self._places.shape(place, token) is not None:
-                return self._number(self._places.after(place, token, FREE), token)
+            if self.places.shape(place, token) is not None:
+                return self._number(self.places.after(place, token, FREE), token)
         return self.start
 
     # --- pairs and whole sequences ---------------------------------------------------------------------------------
@@ -260,7 +260,7 @@ class Canonical:
 
     def _states_after_any(self, left: int) -> list[int]:
         """The states that `left` may be in, over all texts before it."""
-        if self._places is None:
+        if self.places is None:
             return [self.start] if self._is_text[left] else []
         if not self._is_text[left] or not self._startable[left]:
             return []
@@ -269,23 +269,23 @@ class Canonical:
             kind = self._joint(before, BEGIN, left)
             if kind != DEAD:
                 for assumed in (CUT, JOINED) if kind == FREE else (kind,):
-                    found.add(self._number(self._places.after(before, left, assumed), left))
+                    found.add(self._number(self.places.after(before, left, assumed), left))
         return sorted(found)
 
     def _contexts(self, left: int) -> list[Place]:
         """What may be before a token, as its pre-tokeniser sees it: nothing, one of each class, a few of each."""
-        if isinstance(self._places, Fallback):
-            byte = self._places.byte_of.get(left, 0)
+        if isinstance(self.places, Fallback):
+            byte = self.places.byte_of.get(left, 0)
             if 0x80 <= byte < 0xC0:
                 heads = [b"\xd0", b"\xe4", b"\xe4\xbd", b"\xf0", b"\xf0\x9f", b"\xf0\x9f\x98"]
                 return [Place("a", (), head) for head in heads]
             return [Place(), Place("a")]
-        if self._places.heads[left]:
+        if self.places.heads[left]:
             heads = [b"\xc3", b"\xd0", b"\xe4", b"\xe4\xbd", b"\xf0", b"\xf0\x9f", b"\xf0\x9f\x98", b"\xe2", b"\xe2\x80"]
             return [Place(before, (), head) for head in heads for before in ("", " ")]
-        singles = [probe for probe in self._places.probes if probe]
-        runs = [one * length for one in singles for length in range(1, self._places.longest_run)]
-        return [Place(), *map(Place, runs), *(Place(one) for one in self._places.space_probes if len(one) == 2)]
+        singles = [probe for probe in self.places.probes if probe]
+        runs = [one * length for one in singles for length in range(1, self.places.longest_run)]
+        return [Place(), *map(Place, runs), *(Place(one) for one in self.places.space_probes if len(one) == 2)]
 
     # --- texts -----------------------------------------------------------------------------------------------------
 
