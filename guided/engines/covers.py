@@ -29,17 +29,18 @@ class Context:
 
     token  : the last one, None for the start.     end : bytes of the text that they spell.
     state  : of the rule (segmentations.py).      leaf : the trie node of the last token.
-    node   : number in the tree, -1 before the model was asked.
+    node   : number in the tree, -1 before the model was asked.     path : the tokens, as (last, path before it).
     masses : of the next token, None before the model was asked.      ended : probability that the text ends here.
     """
 
-    __slots__ = ("__weakref__", "above", "children", "end", "ended", "leaf", "logp", "masses", "node", "state", "token")
+    __slots__ = ("__weakref__", "above", "children", "end", "ended", "leaf", "logp", "masses", "node", "path", "state", "token")
 
     def __init__(self, above: Context | None, token: int | None, end: int, state: Any, leaf: int = 0) -> None:
         self.above, self.token, self.end, self.state, self.leaf = above, token, end, state, leaf
         self.node, self.masses, self.ended = -1, None, 0.0
         self.logp: float | None = 0.0 if above is None else None
         self.children: dict[int, Context] = {}
+        self.path: Any = None if above is None else (token, above.path)
 
     def bound(self) -> float:
         """Natural log of the probability of the tokens; an upper bound where a context before them is unasked."""
