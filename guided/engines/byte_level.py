@@ -44,7 +44,7 @@ class ByteLevel:
     """
 
     is_encoder_decoder = False
-    takes_ragged_rows = True
+    takes_ragged_rows, takes_drafts = True, False
     max_length: int | None = None  # in bytes; what is too long for a model underneath is its own error
 
     def __init__(self) -> None:

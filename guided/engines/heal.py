@@ -75,8 +75,19 @@ def heal(lm: Any, prompt: str) -> Healing:
     whole = Healing(prompt, [Healed(ids, b"", 0.0)], len(ids), 0, 0)
     if not text or not text.startswith(rule.lead) or not prompt.encode("utf-8", "surrogatepass").endswith(text[len(rule.lead) :]):
         return whole
+    return _healing(lm, rule, prompt, ids[:first] or lm.encode(""), text, whole)
+
+
+def heal_after(lm: Any, context: list[int], text: bytes) -> Healing:
+    """The same for a text that is written after given tokens.  Raises ModelError as heal does."""
+    rule = rule_for(lm)
+    ids = [*context, *rule.encode(rule.lead + text)]
+    return _healing(lm, rule, text, context, rule.lead + text, Healing(text, [Healed(ids, b"", 0.0)], len(ids), 0, 0))
+
+
+def _healing(lm: Any, rule: Any, prompt: Any, start: list[int], text: bytes, whole: Healing) -> Healing:
+    """The cover of `text` (lead included) after `start`; `whole` where only one way exists."""
     counts = Counts()
-    start = ids[:first] or lm.encode("")
     cover = cover_of(lm, rule, text[len(rule.lead) :], EXACT, counts, start)
     if not _is_open(cover):
         return whole

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from guided.engines.drafting import Drafter
 from guided.engines.results import Event, Output, partial_value
 
 if TYPE_CHECKING:
     from guided.engines.generate import Run
+    from guided.engines.openings import Chosen
 
 
 MARGIN = 64  # spare tokens from which on masks are not narrowed to what can be finished in time
@@ -22,6 +24,7 @@ class Writer:
     """One text in the making.
 
     result     : what will be handed out.      prompt_ids : tokens before the text.
+    trunk      : those of them that the model reads first, for all copies together.
     matcher    : where the text is in the constraint's language; None if it is free.
     chance     : where its random numbers come from.      budget : tokens that it may have, EOS not counted.
     pending    : its last tokens, which the model has not read yet.
@@ -30,9 +33,12 @@ class Writer:
     def __init__(
         self, run: Run, result: Output, prompt_ids: list[int], matcher: Any, chance: np.random.Generator, budget: int
     ) -> None:
-        self.run, self.result, self.prompt_ids, self.matcher = run, result, prompt_ids, matcher
+        self.run, self.result, self.matcher = run, result, matcher
+        self.trunk = self.prompt_ids = prompt_ids
         self.chance, self.budget = chance, budget
         self.pending: list[int] = []
+        self.drafter = Drafter(run.lm.vocab, run.lookahead) if run.lookahead else None
+        self.drafted: list[int] = []  # draft tokens that the model has read and that are not in the text yet
         self.unscored = 0  # how many of the last pending tokens have no log-probability yet: the forced ones
         self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.text, self.shown = "", 0
@@ -54,6 +60,29 @@ class Writer:
     def left(self) -> int:
         """Tokens that may still be written."""
         return self.budget - len(self.result.tokens)
+
+    def open(self, prefix: bytes, chosen: Chosen | None) -> None:
+        """Before the start: what is written already, and how the prompt's open end goes on.
+
+        prefix : the beginning of the text; the matcher has read it.      chosen : None where nothing was open.
+        """
+        self.text = self.decoder.decode(prefix)
+        if chosen is None:
+            return
+        tail = chosen.tokens[len(self.trunk) :]
+        self.pending = list(tail)
+        if chosen.beyond:
+            self.result.tokens.append(tail.pop())
+            self.result.n_healed = len(self.run.lm.vocab.tokens[self.result.tokens[0]]) - len(chosen.beyond)
+            if self.matcher is not None:
+                self.matcher.begin_after(chosen.tokens, prefix + chosen.beyond)
+        self.prompt_ids = [*self.trunk, *tail]
+        self.result.logp += chosen.logp
+        self.result.logw += chosen.logp - chosen.logq
+        self.n_sampled += 1
+        if self.matcher is not None:
+            self.removed += 1.0 - min(1.0, math.exp(chosen.log_z))
+        self.text += self.decoder.decode(chosen.beyond)
 
     def start(self) -> None:
         """Before the first token: what is forced from the beginning."""
@@ -95,6 +124,8 @@ class Writer:
             return
         self.pending.append(token)
         self._write(token)
+        if self.drafter is not None:
+            self.drafter.note(token)
         self._go_on()
 
     def _write(self, token: int) -> None:
@@ -107,7 +138,10 @@ class Writer:
         self._stop_if_done()
         if self.is_stopped or self.run.forcer is None:
             return
-        for token in self.run.forcer.tokens(self.matcher, self.result.tokens, self.left):
+        forced = self.run.forcer.tokens(self.matcher, self.result.tokens, self.left)
+        if forced and self.drafter is not None:
+            self.drafter.note_forced()
+        for token in forced:
             self.result.tokens.append(token)
             self.result.n_forced += 1
             self.pending.append(token)
@@ -139,6 +173,29 @@ class Writer:
         self.unscored -= len(logprobs)
         self.result.logp += sum(logprobs)
         self.result.logw += sum(logprobs)
+
+    def draft(self) -> list[int]:
+        """Tokens to let the model read on trial, after the pending ones."""
+        if self.drafter is not None and not self.is_stopped and self.pending:
+            self.drafted = self.drafter.draft(self.matcher, self.run.forcer, self.result.tokens, self.left)
+        return self.drafted
+
+    def follow_draft(self, session: Any, row: int) -> bool:
+        """After a draw: take what the model has read already; whether it has said what comes next.
+
+        session, row : where the drafted tokens were read.
+        """
+        n_same = 0
+        for pending, drafted in zip(self.pending, self.drafted, strict=False):
+            if pending != drafted:
+                break
+            n_same += 1
+        if n_same:
+            self.fed(n_same, session.accept(row, self.drafted[:n_same], self.n_unscored(n_same)))
+            del self.drafted[:n_same]
+        if not self.is_asking:
+            self.drafted = []
+        return self.is_asking
 
     # --- what is shown ---------------------------------------------------------------------------------------------
 
