@@ -35,6 +35,9 @@ if TYPE_CHECKING:  # the lazy names for type checkers and editors; a test compar
     from guided.constraints.coerce import explain
     from guided.constraints.json_schema import json_schema
     from guided.constraints.predicate import predicate
+    from guided.engines.byte_model import ByteModel
+    from guided.engines.ensemble import Ensemble
+    from guided.engines.heal import heal
     from guided.engines.outcomes import choice_logprobs
     from guided.engines.posterior import Posterior
     from guided.engines.potentials import Potential
@@ -53,6 +56,9 @@ _HOMES = {
     "guided.constraints.coerce": ["explain"],
     "guided.constraints.json_schema": ["json_schema"],
     "guided.constraints.predicate": ["predicate"],
+    "guided.engines.byte_model": ["ByteModel"],
+    "guided.engines.ensemble": ["Ensemble"],
+    "guided.engines.heal": ["heal"],
     "guided.engines.outcomes": ["choice_logprobs"],
     "guided.engines.posterior": ["Posterior"],
     "guided.engines.potentials": ["Potential"],
@@ -68,10 +74,12 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __version__ = "0.1.0"
 __all__ = [
+    "ByteModel",
     "Constraint",
     "ConstraintError",
     "ConstraintLogitsProcessor",
     "DeadEnd",
+    "Ensemble",
     "Event",
     "GrammarError",
     "GuidedError",
@@ -98,6 +106,7 @@ __all__ = [
     "fill_masks",
     "generate",
     "grammar",
+    "heal",
     "importance",
     "infill",
     "json_schema",
