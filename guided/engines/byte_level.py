@@ -187,7 +187,12 @@ class ByteSession:
         self.lm.prepare(self.states)
         self.logits = torch.from_numpy(np.array([state.next_logprobs() for state in self.states]))
 
-    def append(self, tokens: Sequence[Sequence[int]], n_scored: Sequence[int] | None = None) -> list[list[float]]:
+    def settle(self) -> None:
+        """There are no drafts to forget."""
+
+    def append(
+        self, tokens: Sequence[Sequence[int]], n_scored: Sequence[int] | None = None, drafts: object = None
+    ) -> list[list[float]]:
         """Add bytes to every row; returns the log-probabilities of each row's last n_scored bytes."""
         scored: list[list[float]] = []
         for state, row, count in zip(self.states, tokens, n_scored or [0] * len(tokens), strict=True):

@@ -104,7 +104,7 @@ def test_what_was_not_asked_is_within_the_bound(tolerance):
         distance = np.abs(np.exp(state.next_logprobs()) - next_byte(texts, prefix)).sum() / 2
         assert distance <= state.bound + 1e-12
         n_open += state.bound > 0
-    assert n_open > 0 or tolerance < 0.1
+    assert n_open > 0 or tolerance < 0.5
 
 
 def test_calls_are_counted_and_one_a_byte_suffices():
@@ -370,7 +370,7 @@ def test_nul_special_names_and_empty_prompts():
     for text in (b"", b"\0", b"a\0b", b"<|endoftext|>", b"<|fim_prefix|>x", b"<|endoft"):
         assert np.exp(blm.next_logprobs(text)).sum() == pytest.approx(1)
     assert all(one.beyond == b"" or lm.vocab.bytes_of(one.tokens).endswith(one.beyond) for one in healed(lm, "a<|endoftext|>de"))
-    assert healed(lm, "a<|endoftext|>de")[0].tokens[:2] == lm.encode("a<|endoftext|>")
+    assert healed(lm, "a<|endoftext|>de")[0].tokens[:2] == [*lm.encode("a"), min(lm.vocab.eos_ids)]
     with pytest.raises(TypeError, match="only text"):
         heal(lm, [1, 2])
 
