@@ -89,7 +89,9 @@ class ByteLevel:
     def at(self, text: bytes) -> Any:
         """The state after a text, from one that is remembered where that helps."""
         best = max(
-            (state for state in self._recent if text.startswith(state.text)), key=lambda one: len(one.text), default=None
+            (state for state in self._recent if text.startswith(state.text)),
+            key=lambda one: len(one.text),
+            default=None,
         )
         if best is None or len(text) - len(best.text) > 64:
             state = self.begin(text)

@@ -62,7 +62,9 @@ class ByteModel(ByteLevel):
         if encodings not in ("canonical", "all"):
             raise ValueError(f'encodings must be "canonical" or "all", not {encodings!r}')
         if not 0 <= tolerance < 1 or not 0 < ahead <= 1 or (beam is not None and beam < 1):
-            raise ValueError(f"tolerance lies in [0, 1), ahead in (0, 1], beam from 1: got {tolerance}, {ahead}, {beam}")
+            raise ValueError(
+                f"tolerance lies in [0, 1), ahead in (0, 1], beam from 1: got {tolerance}, {ahead}, {beam}"
+            )
         if getattr(lm, "is_encoder_decoder", False):
             raise ModelError("bytes of an encoder-decoder model are not supported: its texts do not continue a prompt")
         self.lm, self.encodings = lm, encodings
@@ -116,8 +118,8 @@ class ByteModel(ByteLevel):
 class ByteState:
     """A position in a text.
 
-    text : the bytes before it.     leak : share of the weight that the model puts on tokens that the tokenizer would not
-    write here, and on special ones; it is given to the others in proportion.
+    text : the bytes before it.     leak : share of the weight that the model puts on tokens that the tokenizer
+    would not write here, and on special ones; it is given to the others in proportion.
     """
 
     def __init__(self, model: ByteModel, cover: Cover) -> None:
@@ -150,7 +152,7 @@ class ByteState:
         return max(0.0, 1.0 - float(weights.sum()) - unknown)
 
     def next_logprobs(self) -> npt.NDArray[np.float64]:
-        """Natural log-probabilities of the next byte and of the end; float64[257], -inf throughout if the text is lost."""
+        """Natural log-probabilities of the next byte and of the end; float64[257], all -inf if the text is lost."""
         if self.is_lost:
             return np.full(EOS + 1, -np.inf)
         ask([self.cover])
@@ -186,7 +188,9 @@ def rule_of(lm: Any, canonical: Any = None) -> Canonical:
     return Canonical(lm.vocab, canonical)
 
 
-def cover_of(lm: Any, rule: Any, prefix: bytes, settings: Any, counts: Counts, start: Sequence[int] | None = None) -> Cover:
+def cover_of(
+    lm: Any, rule: Any, prefix: bytes, settings: Any, counts: Counts, start: Sequence[int] | None = None
+) -> Cover:
     """The cover of a text, nothing asked yet.
 
     start : tokens before the text; default what lm.encode("") gives.

@@ -33,11 +33,25 @@ class Context:
     masses : of the next token, None before the model was asked.      ended : probability that the text ends here.
     """
 
-    __slots__ = ("__weakref__", "above", "children", "end", "ended", "leaf", "logp", "masses", "node", "path", "state", "token")
+    __slots__ = (
+        "__weakref__",
+        "above",
+        "children",
+        "end",
+        "ended",
+        "leaf",
+        "logp",
+        "masses",
+        "node",
+        "path",
+        "state",
+        "token",
+    )
 
     def __init__(self, above: Context | None, token: int | None, end: int, state: Any, leaf: int = 0) -> None:
         self.above, self.token, self.end, self.state, self.leaf = above, token, end, state, leaf
-        self.node, self.masses, self.ended = -1, None, 0.0
+        self.node, self.ended = -1, 0.0
+        self.masses: Masses | None = None
         self.logp: float | None = 0.0 if above is None else None
         self.children: dict[int, Context] = {}
         self.path: Any = None if above is None else (token, above.path)
@@ -239,7 +253,9 @@ class Cover:
         These are the tokens under way that are likely, and on the way to their ends every token that is not negligible.
         """
         ahead, tolerance = self.settings.ahead, self.settings.tolerance
-        tokens, live, ways = self.forest.lm.vocab.tokens, [], set()
+        tokens = self.forest.lm.vocab.tokens
+        live: list[tuple[Context, int, float]] = []
+        ways: set[bytes] = set()
         if ahead >= 1:
             return []
         for context, node in self.elements:
@@ -301,7 +317,7 @@ class Cover:
 def ask(covers: Sequence[Cover]) -> None:
     """Ask the model what all these covers need to know their next byte; in one pass per forest and round."""
     while True:
-        needs: dict[int, tuple[Forest, list[tuple[Context, bytes]]]] = {}
+        needs: dict[int, tuple[Forest, list[Context]]] = {}
         for cover in covers:
             if cover.made is None:
                 found = cover.wanted()

@@ -25,8 +25,8 @@ class Ensemble(ByteLevel):
     models  : what `guided.load` returns, ByteModels, or Ensembles; the tokenizers may differ.
     kind    : "mixture": the mean of the members' next-byte distributions, by weight.
               "product": the product of their powers, renormalised at each byte; weights may be negative.
-              "bayes": a mixture of whole texts: the weights follow how well each member has foretold the text so far, so
-              a text's probability is the weighted mean of the members' probabilities of it.
+              "bayes": a mixture of whole texts: the weights follow how well each member has foretold the text so far,
+              so a text's probability is the weighted mean of the members' probabilities of it.
     weights : one per member, default equal.  Mixtures: positive, scaled to sum to 1.  Products: exponents as they are;
               they need not sum to 1.
     options : for the ByteModel of each member (tolerance=, encodings=, ..).
@@ -51,11 +51,13 @@ class Ensemble(ByteLevel):
         self.plausible = 0.0
 
     @classmethod
-    def contrast(cls, strong: Any, weak: Any, strength: float = 0.5, plausible: float = 0.1, **options: Any) -> Ensemble:
+    def contrast(
+        cls, strong: Any, weak: Any, strength: float = 0.5, plausible: float = 0.1, **options: Any
+    ) -> Ensemble:
         """strong^(1 + strength) / weak^strength, among the bytes that `strong` finds plausible.
 
-        plausible : bytes with less than this share of strong's most probable byte are left out: where both models give a
-                    byte next to nothing, their ratio says nothing.
+        plausible : bytes with less than this share of strong's most probable byte are left out: where both models give
+                    a byte next to nothing, their ratio says nothing.
         """
         if not 0 <= plausible <= 1 or strength < 0:
             raise ValueError(f"plausible lies in [0, 1], strength from 0: got {plausible}, {strength}")

@@ -1,8 +1,8 @@
-"""heal(): a prompt that may stop inside a token, as every way in which the tokenizer may go on with it, weighted exactly.
+"""heal(): a prompt that may stop inside a token, as every way in which the tokenizer may go on, exactly weighted.
 
 The model was trained on what its tokenizer writes, so the tokens of "def" say nothing about "de" + "f".  The prompt's
-cover (covers.py) is asked once, one element is drawn by its weight, and the model goes on token by token: at temperature
-1 that is the model's own law given the prompt's bytes.
+cover (covers.py) is asked once, one element is drawn by its weight, and the model goes on token by token: at
+temperature 1 that is the model's own law given the prompt's bytes.
 Source: arXiv:2410.09303, arXiv:2406.16829; one draw instead of one per byte: docs/byte_model.md.
 """
 
@@ -60,7 +60,7 @@ def heal(lm: Any, prompt: str) -> Healing:
     """The ways in which the tokenizer may write a prompt and what comes after, by their probability under the model.
 
     lm     : what `guided.load` returns.
-    prompt : text.  Names of special tokens in it are those tokens, as in lm.encode; what is after the last one is healed.
+    prompt : text.  Names of special tokens in it are those tokens, as in lm.encode; what comes after is healed.
     Where no token can reach over the prompt's end there is one element, with the prompt's own tokens, and the model is
     not asked; else it is asked once, about the few contexts in which a token over the end may begin.
     Raises ModelError for a tokenizer whose tokens are not known exactly (see guided.ByteModel), naming the reason.
@@ -73,7 +73,11 @@ def heal(lm: Any, prompt: str) -> Healing:
     first = next((at + 1 for at in range(len(ids) - 1, -1, -1) if not tokens[ids[at]]), 0)
     text = lm.vocab.bytes_of(ids[first:])
     whole = Healing(prompt, [Healed(ids, b"", 0.0)], len(ids), 0, 0)
-    if not text or not text.startswith(rule.lead) or not prompt.encode("utf-8", "surrogatepass").endswith(text[len(rule.lead) :]):
+    if (
+        not text
+        or not text.startswith(rule.lead)
+        or not prompt.encode("utf-8", "surrogatepass").endswith(text[len(rule.lead) :])
+    ):
         return whole
     return _healing(lm, rule, prompt, ids[:first] or lm.encode(""), text, whole)
 
@@ -103,7 +107,7 @@ def _healing(lm: Any, rule: Any, prompt: Any, start: list[int], text: bytes, who
 
 
 def can_heal(lm: Any) -> bool:
-    """Whether prompts of this model can be healed: it has a tokenizer whose tokens are known exactly, and no encoder."""
+    """Whether prompts can be healed: the model has a tokenizer whose tokens are known exactly, and no encoder."""
     if getattr(lm, "is_encoder_decoder", False) or not hasattr(lm, "tokenizer"):
         return False
     try:
@@ -162,4 +166,3 @@ def path_of(context: Context) -> list[int]:
         token, link = link
         found.append(token)
     return found[::-1]
-

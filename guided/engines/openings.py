@@ -22,8 +22,8 @@ class Chosen:
     """The way that was drawn.
 
     tokens : all ids so far.      beyond : bytes of the text that they spell.
-    logp, logq, log_z : natural logs of its probability under the model, of that with which it was drawn, and of the mass
-    that the constraint left.
+    logp, logq, log_z : natural logs of its probability under the model, of that with which it was drawn, and of the
+    mass that the constraint left.
     """
 
     tokens: list[int]
@@ -128,4 +128,3 @@ class Opener:
 def is_ids(prompt: Any) -> bool:
     """Whether a prompt is token ids."""
     return not isinstance(prompt, (str, bytes)) and bool(len(prompt)) and all(isinstance(item, int) for item in prompt)
-

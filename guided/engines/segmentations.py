@@ -1,8 +1,8 @@
 """Which token sequences count as ways to write a text: the tokenizer's own (Canonical), or all of them (Every).
 
-A rule gives every context (some tokens) a state, and says which tokens may come next in a state and whether the text may
-end there.  It also knows places in a text at which all ways to write it have a boundary: what is before can be read in
-one pass.
+A rule gives every context (some tokens) a state, and says which tokens may come next in a state and whether the text
+may end there.  It also knows places in a text at which all ways to write it have a boundary: what is before can be read
+in one pass.
 Source: arXiv:2410.09303 (cover encodings, validity); arXiv:2506.14123 (validity of pairs).
 """
 
@@ -45,7 +45,7 @@ class Canonical:
     def __init__(self, vocab: Any, written: Writing) -> None:
         if not written.exact:
             raise ModelError(
-                f'exact canonical probabilities need a tokenizer whose texts are known token by token: {written.reason}. '
+                f"exact canonical probabilities need a tokenizer whose tokens are known exactly: {written.reason}. "
                 'Pass encodings="all", which counts every way to write a text in tokens'
             )
         self.vocab, self.written, self.start = vocab, written, written.start
@@ -109,8 +109,8 @@ class Canonical:
             if error.reason != "unexpected end of data":
                 shown = text[error.start : error.start + 4]
                 raise ModelError(
-                    f"byte {error.start} of the text, {shown!r}, is no UTF-8 ({error.reason}): no tokenizer writes it, so "
-                    'canonical probabilities do not exist. Pass encodings="all"'
+                    f"byte {error.start} of the text, {shown!r}, is no UTF-8 ({error.reason}): no tokenizer writes it, "
+                    'so canonical probabilities do not exist. Pass encodings="all"'
                 ) from None
 
 

@@ -10,30 +10,12 @@ import numpy as np
 import pytest
 
 import guided
-from guided import ByteModel, Ensemble, ModelError
-from guided.engines.heal import heal, healed
+from guided import ByteModel, ModelError
 from guided.models.toy import TableModel
 from guided.vocab import Vocabulary
-from tests.engines.toys import EOS, all_texts, toy
-from tests.oracle.slow_bytes import Listed, all_segmentations, longest_first, markov_texts, merging, naive, next_byte
-
-LETTERS, LENGTH = b"ABC", 7
-BPE = [b"A", b"B", b"C", b"AA", b"AB", b"AAB", b"CA", b"BC", b""]
-MERGES = [(b"A", b"A"), (b"A", b"B"), (b"AA", b"B"), (b"C", b"A"), (b"B", b"C")]
-LONGEST = [b"A", b"B", b"C", b"AA", b"AAA", b"BA", b"CB", b"BAC", b""]
-
-
-def source(kind: str, order: int, seed: int = 0):
-    """(texts with their probabilities, the perfect model of their tokens)."""
-    texts = markov_texts(LETTERS, LENGTH, order, seed)
-    tokens, encode = (BPE, merging(BPE, MERGES)) if kind == "bpe" else (LONGEST, longest_first(LONGEST))
-    listed = Listed(texts, tokens, encode)
-    return texts, listed.model(eos=len(tokens) - 1)
-
-
-def blm_of(lm, **options):
-    return ByteModel(lm, canonical=lm.canonical, **{"tolerance": 0, **options})
-
+from tests.engines.byte_sources import LENGTH, LETTERS, blm_of, source
+from tests.engines.toys import all_texts, toy
+from tests.oracle.slow_bytes import all_segmentations, naive, next_byte
 
 # --- canonical: the source's own probabilities -----------------------------------------------------------------------
 
@@ -147,104 +129,6 @@ def test_a_beam_reports_what_it_left_out():
     assert n_left_out > 0
 
 
-# --- healing ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("kind", ["bpe", "longest"])
-def test_one_drawn_element_and_then_tokens_are_the_source_by_enumeration(kind):
-    """The law of the next three bytes: elements by weight, then token by token, added up over all paths."""
-    texts, lm = source(kind, 1)
-    for prompt in (b"A", b"AA", b"CAA", b"BAC", b"AABC"):
-        elements = healed(lm, prompt.decode())
-        assert math.fsum(math.exp(one.logw) for one in elements) == pytest.approx(1, abs=1e-12)
-        law: dict[bytes, float] = {}
-        stack = [(tuple(one.tokens), one.beyond, math.exp(one.logw)) for one in elements]
-        while stack:
-            tokens, text, p = stack.pop()
-            if len(text) >= 3:
-                law[text[:3]] = law.get(text[:3], 0.0) + p
-                continue
-            row = np.exp(lm.logprobs([tokens])[0])
-            for token in np.flatnonzero(row > 0).tolist():
-                piece = lm.vocab.tokens[token]
-                if piece:
-                    stack.append(((*tokens, token), text + piece, p * row[token]))
-                else:
-                    law[text + b"$"] = law.get(text + b"$", 0.0) + p * row[token]
-        total = sum(p for text, p in texts.items() if text.startswith(prompt))
-        want: dict[bytes, float] = {}
-        for text, p in texts.items():
-            if text.startswith(prompt):
-                rest = text[len(prompt) :]
-                key = rest[:3] if len(rest) >= 3 else rest + b"$"
-                want[key] = want.get(key, 0.0) + p / total
-        assert law.keys() == {key for key, p in want.items() if p > 0}
-        for key, p in law.items():
-            assert p == pytest.approx(want[key], abs=1e-12)
-
-
-def test_a_prompt_that_nothing_reaches_over_costs_no_call():
-    lm = guided.tiny()
-    found = heal(lm, "x = 'naïve 日本")
-    assert found.n_contexts == 0
-    assert [one.tokens for one in found.elements] == [lm.encode("x = 'naïve 日本")]
-    assert [one.tokens for one in healed(lm, "")] == [lm.encode("")]
-
-
-def test_generate_draws_the_prompts_end_by_its_weight():
-    """600 texts after "de", which is nearly never a token of its own: 4.5 standard errors for each way."""
-    lm, prompt, n = guided.tiny(), "import os\n\n\nde", 600
-    ways = healed(lm, prompt)
-    found = guided.generate(lm, prompt, n=n, max_tokens=1, seed=3, batch_size=n)
-    counts: dict[tuple[int, ...], int] = {}
-    for out in found:
-        counts[tuple(out.tokens[:1]) if out.n_healed else ()] = counts.get(tuple(out.tokens[:1]) if out.n_healed else (), 0) + 1
-        assert out.n_healed in (0, 2)
-        if out.n_healed:
-            assert ("de" + out.text).encode() == lm.vocab.bytes_of(out.tokens)
-    for way in ways:
-        p = math.exp(way.logw)
-        count = counts.get((way.tokens[-1],) if way.beyond else (), 0)
-        assert abs(count - n * p) <= 4.5 * math.sqrt(n * p * (1 - p)) + 1
-    raw = guided.generate(lm, prompt, n=50, max_tokens=1, seed=3, heal=False)
-    assert sum(out.text.startswith("f") for out in raw) < 25 < sum(out.text.startswith("f") for out in found[:50])
-
-
-def test_a_prefix_in_the_middle_of_a_key_is_healed_under_the_constraint():
-    lm = guided.tiny()
-    schema = {
-        "type": "object",
-        "properties": {"name": {"type": "string", "maxLength": 8}, "age": {"type": "integer", "maximum": 99}},
-        "required": ["name", "age"],
-        "additionalProperties": False,
-    }
-    for out in guided.generate(lm, "A person as JSON:\n", guided.json_schema(schema), prefix='{"na', n=4, seed=0):
-        assert out.text.startswith('{"name"')
-        assert set(out.value) == {"name", "age"}
-        assert out.n_healed > 0
-    with pytest.raises(guided.TokenRejected, match="begins with"):
-        guided.generate(lm, "A person:", guided.json_schema(schema), prefix='{"zz')
-
-
-def test_a_constraint_goes_on_in_the_middle_of_a_word():
-    lm = guided.tiny()
-    for out in guided.generate(lm, "    retu", guided.regex(r"rn (None|self)"), n=5, seed=1):
-        assert out.text in ("rn None", "rn self")
-        assert out.is_complete
-    greedy = guided.generate(lm, "def f():\n    retu", guided.regex(r"rn [a-z]+"), temperature=0, max_tokens=4)
-    assert greedy.text.startswith("rn ")
-
-
-def test_token_ids_and_messages_are_taken_as_they_are():
-    lm = guided.tiny()
-    ids = lm.encode("import os\n\n\nde")
-    outs = guided.generate(lm, ids, n=20, max_tokens=1, seed=0)
-    assert {out.n_healed for out in outs} == {0}
-    assert [out.text for out in outs] == [
-        out.text for out in guided.generate(lm, "import os\n\n\nde", n=20, max_tokens=1, seed=0, heal=False)
-    ]
-
-
 # --- real text -------------------------------------------------------------------------------------------------------
 
 
@@ -299,48 +183,10 @@ def test_smc_on_bytes_estimates_the_mass_of_a_language():
     constraint = guided.regex(r"A*B[ABC]{0,3}")
     want = sum(p for text, p in texts.items() if constraint.accepts(text))
     blm = blm_of(lm)
-    found = np.exp([guided.smc(blm, "", constraint, n_particles=5, max_tokens=8, seed=seed).log_z for seed in range(100)])
+    found = np.exp(
+        [guided.smc(blm, "", constraint, n_particles=5, max_tokens=8, seed=seed).log_z for seed in range(100)]
+    )
     assert abs(found.mean() - want) <= 5 * found.std() / 10
-
-
-# --- ensembles -------------------------------------------------------------------------------------------------------
-
-
-def members():
-    one, two = source("bpe", 1, 0), source("longest", 2, 5)
-    return (one[0], blm_of(one[1])), (two[0], blm_of(two[1]))
-
-
-def test_mixtures_products_and_bayes_by_their_formulas():
-    (texts, one), (others, two) = members()
-    for prefix in (b"", b"A", b"ABC", b"CAAB"):
-        p, q = next_byte(texts, prefix), next_byte(others, prefix)
-        mix = np.exp(Ensemble([one, two], weights=[3, 1]).next_logprobs(prefix))
-        np.testing.assert_allclose(mix, 0.75 * p + 0.25 * q, atol=1e-12)
-        product = p**0.5 * q**0.5
-        found = np.exp(Ensemble([one, two], "product").next_logprobs(prefix))
-        np.testing.assert_allclose(found, product / product.sum(), atol=1e-12)
-    bayes = Ensemble([one, two], "bayes", [0.3, 0.7])
-    for text in (b"AB", b"CABBA"):
-        want = 0.3 * math.exp(one.logprob(text, end=True)) + 0.7 * math.exp(two.logprob(text, end=True))
-        assert bayes.logprob(text, end=True) == pytest.approx(math.log(want), abs=1e-12)
-        assert bayes.logprob(text[1:], text[:1]) == pytest.approx(bayes.logprob(text) - bayes.logprob(text[:1]), abs=1e-12)
-
-
-def test_contrast_and_proxy_tuning():
-    (texts, one), (others, two) = members()
-    p, q = next_byte(texts, b"AB"), next_byte(others, b"AB")
-    want = np.where(p >= 0.1 * p.max(), p**1.5 / np.where(q > 0, q, 1) ** 0.5, 0)
-    found = np.exp(Ensemble.contrast(one, two).next_logprobs(b"AB"))
-    np.testing.assert_allclose(found, want / want.sum(), atol=1e-12)
-    same = np.exp(Ensemble.proxy(one, two, two).next_logprobs(b"AB"))
-    np.testing.assert_allclose(same[:256], p[:256] / p.sum(), atol=1e-9)
-    with pytest.raises(ValueError, match="kind must be"):
-        Ensemble([one, two], "sum")
-    with pytest.raises(ValueError, match="one finite weight per model"):
-        Ensemble([one, two], weights=[1])
-    with pytest.raises(ValueError, match="not negative"):
-        Ensemble([one, two], weights=[1, -1])
 
 
 # --- bad input -------------------------------------------------------------------------------------------------------
@@ -369,10 +215,6 @@ def test_nul_special_names_and_empty_prompts():
     blm = ByteModel(lm)
     for text in (b"", b"\0", b"a\0b", b"<|endoftext|>", b"<|fim_prefix|>x", b"<|endoft"):
         assert np.exp(blm.next_logprobs(text)).sum() == pytest.approx(1)
-    assert all(one.beyond == b"" or lm.vocab.bytes_of(one.tokens).endswith(one.beyond) for one in healed(lm, "a<|endoftext|>de"))
-    assert healed(lm, "a<|endoftext|>de")[0].tokens[:2] == [*lm.encode("a"), min(lm.vocab.eos_ids)]
-    with pytest.raises(TypeError, match="only text"):
-        heal(lm, [1, 2])
 
 
 def test_texts_longer_than_the_context():
@@ -404,7 +246,7 @@ def test_a_tokenizer_that_changes_texts_is_refused_with_the_reason():
         exact, reason = False, "encoding writes all in lower case"
 
     lm = TableModel(Vocabulary([b"a", b""], {1}), {None: [0, 0], 0: [0, 0]})
-    with pytest.raises(ModelError, match='lower case.*encodings="all"'):
+    with pytest.raises(ModelError, match=r'lower case.*encodings="all"'):
         ByteModel(lm, canonical=Changing())
     assert ByteModel(lm, "all").logprob("aa", end=True) == pytest.approx(3 * math.log(0.5))
 
@@ -420,4 +262,3 @@ def test_all_texts_of_a_toy_sum_to_one_over_bytes():
     for text in short:
         total = sum(p for other, p in by_text.items() if other == text)
         assert blm.logprob(text, end=True) == pytest.approx(math.log(total), abs=1e-10)
-    assert EOS == 4

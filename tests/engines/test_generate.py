@@ -191,9 +191,7 @@ def test_weights_estimate_the_mass_of_the_language(causal):
         logprobs = next_logprobs(causal, "the", tokens)[-1]
         for token in brute_mask(ANSWER.recognizer(), text, causal.vocab):
             layer.append(([*tokens, token], logp + logprobs[token].item()))
-    weights = np.exp(
-        [out.logw for out in raw(causal, "the", ANSWER, n=3_000, seed=4, forced=False, batch_size=500)]
-    )
+    weights = np.exp([out.logw for out in raw(causal, "the", ANSWER, n=3_000, seed=4, forced=False, batch_size=500)])
     assert abs(weights.mean() - total) <= 5 * weights.std() / math.sqrt(len(weights)) + 1e-7
 
 
@@ -338,7 +336,7 @@ def test_logits_that_are_no_distribution_name_the_text_and_the_step():
     with torch.no_grad():
         model.lm_head.weight[:] = float("nan")
     with pytest.raises(ModelError, match=r"NaN.*1 at step 0"):
-        generate(load(model, tokenizer()), ["a", "b"], WORDS)
+        raw(load(model, tokenizer()), ["a", "b"], WORDS)
 
 
 def test_a_tokenizer_of_another_model_is_refused():

@@ -1,9 +1,8 @@
-"""Byte probabilities by listing: a source whose texts are all known, the model of its tokens, and every segmentation."""
+"""Byte probabilities by listing: a source whose texts are all known, the model of its tokens, all segmentations."""
 
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -48,7 +47,9 @@ def longest_first(tokens: Sequence[bytes]) -> Callable[[bytes], tuple[int, ...]]
     def encode(text: bytes) -> tuple[int, ...]:
         ids = []
         while text:
-            token = max((t for t, piece in enumerate(tokens) if piece and text.startswith(piece)), key=lambda t: len(tokens[t]))
+            token = max(
+                (t for t, piece in enumerate(tokens) if piece and text.startswith(piece)), key=lambda t: len(tokens[t])
+            )
             ids.append(token)
             text = text[len(tokens[token]) :]
         return tuple(ids)
@@ -84,7 +85,9 @@ class Listed:
 
     exact, reason, start = True, None, ()
 
-    def __init__(self, texts: dict[bytes, float], tokens: Sequence[bytes], encode: Callable[[bytes], tuple[int, ...]]) -> None:
+    def __init__(
+        self, texts: dict[bytes, float], tokens: Sequence[bytes], encode: Callable[[bytes], tuple[int, ...]]
+    ) -> None:
         self.tokens, self.encode = tokens, lambda text: list(encode(text))
         self.whole = {encode(text): p for text, p in texts.items()}
         self.mass: dict[tuple[int, ...], float] = {}
@@ -144,7 +147,3 @@ def naive(lm: TableModel, ids: Sequence[int]) -> np.ndarray:
             out[piece[0]] += row[token]
     out[256] = sum(row[token] for token in lm.vocab.eos_ids)
     return out
-
-
-def log(p: float) -> float:
-    return math.log(p) if p > 0 else -math.inf
