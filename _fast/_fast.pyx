@@ -11,7 +11,7 @@ from libc.math cimport INFINITY, exp, floor, log, log1p
 from libc.stdlib cimport calloc, free, malloc, qsort, realloc
 from libc.string cimport memcmp, memcpy, memmove, memset
 
-from guided.errors import LimitExceeded, ModelError, TokenRejected, VocabularyError
+from guided.errors import DeadEnd, LimitExceeded, ModelError, TokenRejected, VocabularyError
 
 include "types.pxi"          # number types, DEAD
 include "recognizer.pyx"     # a language, a byte at a time; its table is filled on demand
@@ -40,3 +40,5 @@ include "urn.pyx"            # tokens without replacement, by probability
 include "reject.pyx"         # one step of sampling by asking about few tokens
 include "mass.pyx"          # the probability of what a token starts with
 include "pairs.pyx"          # which two tokens may stand side by side?
+include "ngrams.pyx"         # counts of tokens after histories, in one file
+include "superpose.pyx"      # k drafts for one row of logits

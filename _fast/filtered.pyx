@@ -14,19 +14,22 @@ cdef class FilteredIndex(Index):
     cdef readonly Index inner
     cdef readonly object rule
     cdef readonly bint gives_way
+    cdef int32_t max_states
     cdef dict numbers
     cdef list pairs
 
-    def __init__(self, Index inner, rule, bint gives_way, int64_t max_mask_bytes):
+    def __init__(self, Index inner, rule, bint gives_way, int64_t max_mask_bytes, int32_t max_states=1_000_000):
         Index.__init__(self, inner.recognizer, inner.vocab, max_mask_bytes)
         self.inner, self.rule, self.gives_way = inner, rule, gives_way
-        self.numbers, self.pairs = {}, []
+        self.max_states, self.numbers, self.pairs = max_states, {}, []
         self.intern(inner.start, rule.start)
 
     cdef state_t intern(self, state_t inner, rule):
         pair = (inner, rule)
         found = self.numbers.get(pair)
         if found is None:
+            if len(self.pairs) >= self.max_states:
+                raise LimitExceeded("max_states", self.max_states, len(self.pairs) + 1, "canonical(..), at this point of the text,")
             found = self.numbers[pair] = len(self.pairs)
             self.pairs.append(pair)
         return found
@@ -41,7 +44,14 @@ cdef class FilteredIndex(Index):
         return inner if inner < 0 else self.intern(inner, rule)
 
     def start_after(self, prompt) -> int:
-        return self.intern(self.inner.start, self.rule.state_after(prompt))
+        """The joint to the prompt counts where some token fits it; a prompt that ends in half a word may allow none."""
+        cdef state_t state = self.intern(self.inner.start, self.rule.state_after(prompt))
+        cdef const word_t* words = self.rows.at(self.row(state))
+        cdef int32_t word
+        for word in range(self.n_words):
+            if words[word]:
+                return state
+        return self.intern(self.inner.start, self.rule.start)
 
     cdef state_t language_state(self, state_t state):
         return self.pairs[state][0] if state >= 0 else state

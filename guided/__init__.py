@@ -30,14 +30,16 @@ from guided.matcher import Matcher
 from guided.vocab import Vocabulary
 
 if TYPE_CHECKING:  # the lazy names for type checkers and editors; a test compares the two
-    from guided.api import asap, generate, importance, infill, log_z, rejection, smc
+    from guided.api import asap, generate, importance, infill, log_z, rejection, smc, superpose
     from guided.constraints.cfg import cfg, grammar
     from guided.constraints.coerce import explain
     from guided.constraints.json_schema import json_schema
     from guided.constraints.predicate import predicate
     from guided.engines.byte_model import ByteModel
+    from guided.engines.drafts import Draft, Drafting
     from guided.engines.ensemble import Ensemble
     from guided.engines.heal import heal
+    from guided.engines.ngrams import NGrams
     from guided.engines.outcomes import choice_logprobs
     from guided.engines.posterior import Posterior
     from guided.engines.potentials import Potential
@@ -48,10 +50,11 @@ if TYPE_CHECKING:  # the lazy names for type checkers and editors; a test compar
     from guided.integrations.transformers import ConstraintLogitsProcessor
     from guided.models.huggingface import load
     from guided.models.tiny import tiny
+    from guided.models.tiny_ngrams import tiny_ngrams
 
 # module -> the public names that are loaded from it when first used
 _HOMES = {
-    "guided.api": ["asap", "generate", "importance", "infill", "log_z", "rejection", "smc"],
+    "guided.api": ["asap", "generate", "importance", "infill", "log_z", "rejection", "smc", "superpose"],
     "guided.constraints.cfg": ["cfg", "grammar"],
     "guided.constraints.coerce": ["explain"],
     "guided.constraints.json_schema": ["json_schema"],
@@ -59,6 +62,8 @@ _HOMES = {
     "guided.engines.byte_model": ["ByteModel"],
     "guided.engines.ensemble": ["Ensemble"],
     "guided.engines.heal": ["heal"],
+    "guided.engines.drafts": ["Draft", "Drafting"],
+    "guided.engines.ngrams": ["NGrams"],
     "guided.engines.outcomes": ["choice_logprobs"],
     "guided.engines.posterior": ["Posterior"],
     "guided.engines.potentials": ["Potential"],
@@ -69,6 +74,7 @@ _HOMES = {
     "guided.integrations.transformers": ["ConstraintLogitsProcessor"],
     "guided.models.huggingface": ["load"],
     "guided.models.tiny": ["tiny"],
+    "guided.models.tiny_ngrams": ["tiny_ngrams"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -79,6 +85,8 @@ __all__ = [
     "ConstraintError",
     "ConstraintLogitsProcessor",
     "DeadEnd",
+    "Draft",
+    "Drafting",
     "Ensemble",
     "Event",
     "GrammarError",
@@ -87,6 +95,7 @@ __all__ = [
     "Limits",
     "Matcher",
     "ModelError",
+    "NGrams",
     "Output",
     "Posterior",
     "Potential",
@@ -117,7 +126,9 @@ __all__ = [
     "rejection",
     "sample_token",
     "smc",
+    "superpose",
     "tiny",
+    "tiny_ngrams",
 ]
 
 

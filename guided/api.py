@@ -12,6 +12,7 @@ from guided.engines import rejection as plain
 from guided.engines import smc as smc_engine
 from guided.engines.generate import generate as generate_with
 from guided.engines.posterior import Posterior
+from guided.engines.superpose import superpose as superpose_with
 
 
 def generate(lm: Any, prompt: Any, constraint: Any = None, **options: Any) -> Any:
@@ -50,6 +51,11 @@ def asap(lm: Any, prompt: Any, constraint: Any, **options: Any) -> Posterior:
     return asap_engine.asap(lm, prompt, understood(constraint), **options)
 
 
+def superpose(lm: Any, prompt: Any, k: Any = 3, max_tokens: int = 10, ngrams: Any = None, **options: Any) -> Any:
+    options["constraint"] = as_constraint(options.get("constraint"))
+    return superpose_with(lm, prompt, k, max_tokens, ngrams, **options)
+
+
 def log_z(lm: Any, prompt: Any, constraint: Any, **options: Any) -> float:
     return outcomes.log_z(lm, prompt, understood(constraint), **options)
 
@@ -61,5 +67,6 @@ for _mine, _engine in (
     (importance, plain.importance),
     (asap, asap_engine.asap),
     (log_z, outcomes.log_z),
+    (superpose, superpose_with),
 ):
     _mine.__doc__ = f"{_engine.__doc__}\n    A type or a JSON Schema dict is a constraint as well."

@@ -27,6 +27,9 @@ class Filtered(Constraint):
         super().__init__(name, inner.recognizer, value_kind=inner.value_kind, parse=inner.parse, limits=inner.limits)
         self.language, self.tokenizer, self.when_stuck = language, tokenizer, when_stuck
         self._explain = self._details
+        self.way_out = '. canonical(tokenizer, when_stuck="yield") lets the language decide there' * (
+            when_stuck == "error"
+        )
 
     def _details(self) -> dict[str, Any]:
         inner = {} if self.language is None else self.language.explain()
@@ -37,8 +40,9 @@ class Filtered(Constraint):
         rule = Canonical.of(vocab, self.tokenizer)
         if not rule.exact:
             raise VocabularyError(f"canonical(..) cannot be exact for this tokenizer: {rule.reason}")
+        limits = self.limits
         inner = (self.language or regex(r"(?s:.*)")).index_over(vocab)
-        return _fast.FilteredIndex(inner, rule, self.when_stuck == "yield", self.limits.max_mask_bytes)
+        return _fast.FilteredIndex(inner, rule, self.when_stuck == "yield", limits.max_mask_bytes, limits.max_states)
 
     def __and__(self, other: Any) -> Any:
         if isinstance(other, Tested):

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from guided.cli import app, main
+from guided.cli.complete import offset_of
 from guided.cli.show import byte_set, place, spell
 
 SCHEMA = {
@@ -254,3 +255,23 @@ def test_a_long_text_is_cut_around_the_place() -> None:
 
 def test_spelling_escapes_what_cannot_be_seen() -> None:
     assert spell(b"a\x00\xff\xc3\xa9") == "a\\x00\\xffé"
+
+
+def test_complete_writes_what_stands_at_the_cursor(tmp_path: Path) -> None:
+    path = tmp_path / "module.py"
+    path.write_text("def f(self):\n    retu\n\n\nx = 1\n")
+    done = run("complete", str(path), "--at", "2:9", "--layout", "spm", "--max-tokens", "6")
+    assert done.exit_code == 0 and done.stdout.startswith("rn")
+    whole = run("complete", str(path), "--at", "2:9", "--layout", "spm", "--max-tokens", "6", "--whole").stdout
+    assert whole.startswith("def f(self):\n    return") and whole.endswith("\n\n\nx = 1\n")
+    answer = run_json("complete", "-", "--at", "1:1", "--regex", "[ab]{2}c", "--max-tokens", "4", stdin="c")
+    assert answer["completions"][0]["text"] in {"aa", "ab", "ba", "bb"}
+
+
+def test_complete_names_a_cursor_that_is_not_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "two.txt"
+    path.write_text("ab\r\nc\n")
+    for at, wanted in (("9:1", "3 lines"), ("1:4", "columns 1 to 3"), ("x", "LINE:COL"), ("0:1", "3 lines")):
+        done = run("complete", str(path), "--at", at)
+        assert done.exit_code == 2 and wanted in done.output.replace("\n", " ")
+    assert offset_of("ab\r\nc\n", "1:3") == 2 and offset_of("ab\r\nc\n", "3:1") == 6

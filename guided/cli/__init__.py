@@ -1,4 +1,4 @@
-"""The command line: `guided demo | generate | match | mask | explain | bench`.
+"""The command line: `guided demo | generate | complete | match | mask | explain | bench`.
 
 Exit codes: 0 yes, or done; 1 no (the text does not match, nothing can follow the prefix); 2 bad usage or bad input,
 with one message on stderr.  Not here: what each command does (one file per command), and anything slow to import: torch
@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from guided.cli import bench, demo, explain, generate, mask, match
+from guided.cli import bench, complete, demo, explain, generate, mask, match
 from guided.errors import GuidedError
 
 __all__ = ["app", "main"]
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.command)
 app.command("generate")(generate.command)
+app.command("complete")(complete.command)
 app.command("match")(match.command)
 app.command("mask")(mask.command)
 app.command("explain")(explain.command)

@@ -68,8 +68,9 @@ def between(constraint: Constraint, beginning: bytes, end: bytes) -> Constraint:
         state = inner.step(state, byte)
         if state == DEAD:
             raise ConstraintError(
-                f"the prefix cannot begin a text of {constraint.name}: byte {offset} ({beginning[offset : offset + 1]!r}) "
-                f"after {beginning[max(0, offset - 30) : offset]!r} cannot stand there"
+                f"the prefix cannot begin a text of {constraint.name}: byte {offset} "
+                f"({beginning[offset : offset + 1]!r}) after {beginning[max(0, offset - 30) : offset]!r} cannot "
+                "stand there"
             )
     name = f"what fits between in {constraint.name}"
     language = Middle(inner, state, end)

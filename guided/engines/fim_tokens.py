@@ -25,7 +25,8 @@ SPELLINGS = {
 class FimTokens:
     """Ids that frame the parts of a text with a hole.
 
-    prefix, suffix, middle : the token before each part.      ends : tokens that end the middle, besides the model's EOS.
+    prefix, suffix, middle : the token before each part.
+    ends : tokens that end the middle, besides the model's EOS.
     """
 
     prefix: int
@@ -55,7 +56,8 @@ def fim_tokens(lm: Any, given: FimTokens | Sequence[int | str] | None = None) ->
     for names, ends in SPELLINGS.values():
         found = [known.get(name) for name in names]
         if None not in found:
-            return FimTokens(*found, tuple(known[name] for name in ends if name in known))  # type: ignore[arg-type]
+            prefix, suffix, middle = (known[name] for name in names)
+            return FimTokens(prefix, suffix, middle, tuple(known[name] for name in ends if name in known))
     raise ModelError(
         "this tokenizer has no tokens for fill in the middle that are known "
         f"({', '.join(SPELLINGS)}): pass fim_tokens=(prefix, suffix, middle), ids or names"

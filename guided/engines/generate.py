@@ -250,7 +250,8 @@ class Run:
             )
         except (ModelError, DeadEnd) as error:
             at = ", ".join(f"{writer.result.index} at step {len(writer.result.tokens)}" for writer in writers)
-            error.args = (f"{error} (rows here are texts {at})",)
+            hint = getattr(self.constraint, "way_out", "") if isinstance(error, DeadEnd) else ""
+            error.args = (f"{error} (rows here are texts {at}){hint}",)
             raise
         return zip(asking, draw.token, draw.logp, draw.logq, draw.log_z, strict=True)
 

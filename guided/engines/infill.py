@@ -26,7 +26,9 @@ from guided.vocab import Vocabulary
 from guided.vocab.canonical import Canonical
 
 LAYOUTS = ("psm", "spm")
-PREFIX_SHARE = 0.75  # of the context that is left, where prefix and suffix have to be cut: what is near counts, before more
+PREFIX_SHARE = (
+    0.75  # of the context that is left, where prefix and suffix have to be cut: what is near counts, before more
+)
 
 
 def infill(
@@ -61,7 +63,8 @@ def infill(
     max_tokens  : tokens of the middle.      stop : strings at which it is cut.
     temperature, top_p, top_k, seed : as in generate(); at the cursor temperature acts on whole ways to go on.
     n           : middles; a list is returned if it is given.
-    trim        : cut prefix and suffix, at the far ends, where they do not fit into the model's context; else ModelError.
+    trim        : cut prefix and suffix, at the far ends, where they do not fit into the model's context; else that is a
+                  ModelError.
 
     Returns an Output: .text is the middle alone; .tokens begin at the last certain cut before the cursor; .logp is the
     log-probability of what is new; .logw counts from the cursor as well.
@@ -91,7 +94,7 @@ def infill(
         if not elements:
             raise ConstraintError(f"no text at all fits between this prefix and this suffix in {constraint!r}")
     options = {"temperature": temperature, "top_p": top_p, "top_k": top_k}
-    entropy = np.random.SeedSequence(seed).entropy
+    entropy: Any = np.random.SeedSequence(seed).entropy
     chosen = choose(elements, 1 if n is None else n, temperature, np.random.default_rng([entropy, 1]))
     stops = [stop] if isinstance(stop, str) else list(stop)
     total = _log_sum([one.logw for one in elements])
@@ -102,10 +105,10 @@ def infill(
         given = Given(lm, frame.vocab)
         language = languages.get(element.beyond)
         sampler = lm.sampler(**options)
-        run = Run(given, language, max_tokens, sampler, [entropy, number], stops, forced=True)
+        run = Run(given, language, max_tokens, sampler, entropy + number, stops, True)
         events = run.events([[*context, *element.tokens]], len(rows), 32, False)
-        for row, event in zip(rows, (event for event in events if event.done is not None), strict=True):
-            made[row] = _finished(event.done, prefix, element, element.logw - total, frame.vocab, row)
+        for row, out in zip(rows, (event.done for event in events if event.done is not None), strict=True):
+            made[row] = _finished(out, prefix, element, element.logw - total, frame.vocab, row)
     results = [made[row] for row in range(len(chosen))]
     return results[0] if n is None else results
 
@@ -143,9 +146,7 @@ class Frame:
 
             raise VocabularyError(f"exact at the cursor is not possible: {self.canonical.reason}. Pass heal=False")
 
-    def prompt(
-        self, prefix: bytes, suffix: bytes, heal: bool, max_tokens: int, trim: bool
-    ) -> tuple[list[int], bytes]:
+    def prompt(self, prefix: bytes, suffix: bytes, heal: bool, max_tokens: int, trim: bool) -> tuple[list[int], bytes]:
         """(tokens to give to the model, bytes of the prefix that the text must begin with)."""
         fim = self.tokens
         if heal:
@@ -159,11 +160,14 @@ class Frame:
             if len(kept) + len(behind) > free:
                 if not trim:
                     raise ModelError(
-                        f"prefix and suffix have {len(kept) + len(behind):,} tokens, and the model's context of {room:,} "
-                        f"leaves {max(0, free):,} beside max_tokens={max_tokens}: pass trim=True to cut their far ends"
+                        f"prefix and suffix have {len(kept) + len(behind):,} tokens, and the model's context of "
+                        f"{room:,} leaves {max(0, free):,} beside max_tokens={max_tokens}: "
+                        "pass trim=True to cut their far ends"
                     )
                 if free < 2:
-                    raise ModelError(f"max_tokens={max_tokens} leaves nothing of the model's context of {room:,} tokens")
+                    raise ModelError(
+                        f"max_tokens={max_tokens} leaves nothing of the model's context of {room:,} tokens"
+                    )
                 n_kept = min(len(kept), max(free - len(behind), int(free * PREFIX_SHARE)))
                 kept, behind = kept[len(kept) - n_kept :], behind[: free - n_kept]
         if self.layout == "psm":

@@ -23,7 +23,7 @@ TOKENS_BACK = 8  # where nothing is cut (SentencePiece): tokens taken back; merg
 
 
 class Element(NamedTuple):
-    """One way to go on: the tokens of the open end, the bytes by which they reach beyond it, natural log of its weight."""
+    """One way to go on: the tokens of the open end, the bytes by which they reach beyond it, log of its weight."""
 
     tokens: tuple[int, ...]
     beyond: bytes
@@ -43,7 +43,9 @@ def split_open_end(canonical: Canonical, text: bytes, *, at_least: int = 0) -> t
         start -= 1
     tail = text[start:].decode("utf-8", "replace")
     common: set[int] | None = None
-    for probe in dict.fromkeys([*canonical.places.probes, *canonical.places.space_probes, *canonical.places.quote_probes]):
+    for probe in dict.fromkeys(
+        [*canonical.places.probes, *canonical.places.space_probes, *canonical.places.quote_probes]
+    ):
         pieces = canonical.encoder.backend.pre_tokenizer.pre_tokenize_str(tail + probe)
         cuts = {span[1] for _, span in pieces if span[1] <= len(tail)}
         common = cuts if common is None else common & cuts
@@ -55,7 +57,7 @@ def split_open_end(canonical: Canonical, text: bytes, *, at_least: int = 0) -> t
 
 
 def open_end(lm: Any, context: Sequence[int], rest: bytes, canonical: Canonical) -> list[Element]:
-    """The cover of `rest` after `context`, heaviest first; weights are joint probabilities of the tokens, not normalised.
+    """The cover of `rest` after `context`, heaviest first; weights: joint probabilities of the tokens, not normalised.
 
     context : tokens, at least one, after which the canonical tokens of `rest` begin.
     One pass of the model per token of depth; [] where no canonical sequence of tokens can spell the rest.

@@ -28,6 +28,7 @@ from guided.errors import ModelError
 from guided.models.kv import KVSession
 from guided.models.kv_tree import KVRows, KVTree, tree_on
 from guided.models.sampling import Sampler, Warper
+from guided.models.superposed import SuperposedSession
 from guided.models.vocabularies import vocabulary_of
 
 Message = Mapping[str, Any]
@@ -149,6 +150,10 @@ class HuggingFaceModel:
     def tree(self, prompt_ids: Sequence[int]) -> KVTree | KVRows:
         """Contexts that grow as a tree from one prompt, as smc needs them.  See KVTree."""
         return tree_on(self, prompt_ids)
+
+    def superposed(self, prompts: Sequence[Sequence[int]]) -> SuperposedSession:
+        """Read the prompts, ready to read weighted sums of tokens after each.  See SuperposedSession."""
+        return SuperposedSession(self, prompts)
 
     def logprobs(self, contexts: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
         """Natural log-probabilities of the next token, float32[n, n_columns], for n contexts of token ids.

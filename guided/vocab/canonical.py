@@ -9,7 +9,6 @@ Not here: canonicality as a constraint (guided/filters.py).
 
 from __future__ import annotations
 
-import json
 import random
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
@@ -47,7 +46,8 @@ class Canonical:
     """
 
     def __init__(self, vocab: Vocabulary, tokenizer: Any) -> None:
-        self.vocab, self.reason = vocab, None
+        self.vocab = vocab
+        self.reason: str | None = None
         self.encoder = Encoder(vocab, tokenizer)
         self.adds_first_space = vocab.fidelity.adds_first_space
         self._is_text = np.diff(_offsets(vocab)) > 0
@@ -56,7 +56,7 @@ class Canonical:
         try:
             self._read(tokenizer)
         except ValueError as error:
-            self.reason: str | None = str(error)
+            self.reason = str(error)
         self.exact = self.reason is None
         self._states: list[tuple[Place, int]] = []
         self._numbers: dict[tuple[Place, int], int] = {}
@@ -109,7 +109,7 @@ class Canonical:
         self._startable = (reachable | (merges.ignore_merges & self._is_text)).astype(np.uint8)
 
     def _check(self) -> None:
-        """Compare pairs with what the tokenizer writes; a difference makes this inexact, with the pair as the reason."""
+        """Compare pairs with what the tokenizer writes; a difference makes this inexact, the pair is the reason."""
         rng, ids = random.Random(0), np.flatnonzero(self._is_text).tolist()
         for _ in range(CHECKED_PAIRS):
             pair = [rng.choice(ids), rng.choice(ids)]
@@ -184,9 +184,7 @@ class Canonical:
         """How a token may be joined to what is before: CUT, JOINED, FREE for both, DEAD for neither."""
         assert self._merges is not None
         joined, cut = self.places.verdict(place, token)
-        can_join = joined and (
-            self._startable[token] if last == BEGIN else self._merges.pairs.valid(last, token)
-        )
+        can_join = joined and (self._startable[token] if last == BEGIN else self._merges.pairs.valid(last, token))
         can_cut = cut and self._startable[token]
         return FREE if can_join and can_cut else CUT if can_cut else JOINED if can_join else DEAD
 
@@ -281,7 +279,17 @@ class Canonical:
                 return [Place("a", (), head) for head in heads]
             return [Place(), Place("a")]
         if self.places.heads[left]:
-            heads = [b"\xc3", b"\xd0", b"\xe4", b"\xe4\xbd", b"\xf0", b"\xf0\x9f", b"\xf0\x9f\x98", b"\xe2", b"\xe2\x80"]
+            heads = [
+                b"\xc3",
+                b"\xd0",
+                b"\xe4",
+                b"\xe4\xbd",
+                b"\xf0",
+                b"\xf0\x9f",
+                b"\xf0\x9f\x98",
+                b"\xe2",
+                b"\xe2\x80",
+            ]
             return [Place(before, (), head) for head in heads for before in ("", " ")]
         singles = [probe for probe in self.places.probes if probe]
         runs = [one * length for one in singles for length in range(1, self.places.longest_run)]

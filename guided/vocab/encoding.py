@@ -38,9 +38,11 @@ class Encoder:
         backend = self.backend
         if backend.normalizer is not None:
             text = backend.normalizer.normalize_str(text)
-        words = [text] if backend.pre_tokenizer is None else [
-            word for word, _ in backend.pre_tokenizer.pre_tokenize_str(text)
-        ]
+        words = (
+            [text]
+            if backend.pre_tokenizer is None
+            else [word for word, _ in backend.pre_tokenizer.pre_tokenize_str(text)]
+        )
         return [token.id for word in words for token in backend.model.tokenize(word)]
 
     def _raw(self, text: bytes) -> list[int]:
@@ -58,13 +60,14 @@ class Encoder:
     def restore(self, tokens: Sequence[int]) -> list[int] | None:
         """What the tokenizer writes for the text of these tokens; None if that is no text of its own (no UTF-8).
 
-        Where the tokenizer puts a space before every text, the first token's space is that one.
+        Where the tokenizer puts a space before a text, the first token's space may be that one.
         """
         text = self.vocab.bytes_of(tokens)
         try:
             text.decode()
         except UnicodeDecodeError:
             return None
-        if self.vocab.fidelity.adds_first_space and text.startswith(b" "):
-            text = text[1:]
-        return self.encode(text)
+        written = self.encode(text)
+        if self.vocab.fidelity.adds_first_space and text.startswith(b" ") and written != list(tokens):
+            written = self.encode(text[1:])
+        return written

@@ -54,8 +54,8 @@ class Merges:
             lengths[token] = len(pieces)
             symbols += pieces
         offsets[1:] = np.cumsum(lengths)
-        columns = [np.ascontiguousarray(table[:, column]) for column in range(3)]
-        self.pairs = Pairs(size, *columns, np.array(symbols, np.int32), offsets)
+        lefts, rights, results = (np.ascontiguousarray(table[:, column]) for column in range(3))
+        self.pairs = Pairs(size, lefts, rights, results, np.array(symbols, np.int32), offsets)
         self.single = frozenset(text for text in ids if len(text) == 1)
 
 

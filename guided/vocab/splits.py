@@ -3,7 +3,7 @@
 A pre-tokeniser scans from left to right, and what it cuts depends on what comes next: `\\s+(?!\\S)` leaves the last of
 several spaces to the word that follows.  So a state keeps the text since the last cut that nothing to come can change,
 with the joints between tokens that are not settled yet, and the tokenizer's own pre-tokeniser is asked, on one
-character for each class that its patterns tell apart.  Answers are kept: a state is asked about once per shape of token.
+character for each class that its patterns tell apart.  Answers are kept: a state is asked about once per shape.
 
 Not here: what happens inside a word (_fast/pairs.pyx), tokens and ids (canonical.py).
 """
@@ -62,7 +62,9 @@ class Splits:
         letters = set(re.findall("[A-Za-z]", bare))
         self.any_case = "(?i" in patterns
         self.literals = letters | {letter.upper() for letter in letters} if self.any_case else letters
-        self.quote_probes = sorted({*letters, *re.findall("(?=([a-z]{2}))", LETTERS.sub("", bare)), *(2 * letter for letter in letters)})
+        self.quote_probes = sorted(
+            {*letters, *re.findall("(?=([a-z]{2}))", LETTERS.sub("", bare)), *(2 * letter for letter in letters)}
+        )
         self.quote = "'" if "'" in bare and letters else ""
         self._texts = [_decode(token) for token in tokens]
         self.heads = np.array([found is not None and found[0] for found in self._texts], bool)
@@ -83,13 +85,13 @@ class Splits:
         for number, atom in enumerate(self.atoms):
             for character in _members(atom, everyone):
                 signature[character] |= 1 << number
-        self._signature, self._representative = signature, {}
+        self._signature = signature
+        self._representative: dict[int, str] = {}
         for character in sorted(everyone, key=lambda c: (c in self.literals, not c.isalnum(), c)):
             self._representative.setdefault(signature[character], character)
         self._beyond = sorted({self.representative(c) for c in everyone if ord(c) > 127})
         singles = sorted(set(self._representative.values()) | ({"'"} if self.quote else set()))
         self.probes = ["", *singles]
-        spaces = [c for c in singles if c.isspace()]
         self.space_probes = [space + more for space in singles if space.isspace() for more in ("a", "!", "\n")]
         self._table = {ord(c): self._representative[found] for c, found in signature.items()}
 
@@ -153,9 +155,7 @@ class Splits:
             if found[0]:
                 return None
             table, names = (
-                (self.quoted_shape_of, self.quoted_shapes)
-                if self._is_quoted(place)
-                else (self.shape_of, self.shapes)
+                (self.quoted_shape_of, self.quoted_shapes) if self._is_quoted(place) else (self.shape_of, self.shapes)
             )
             return names[table[token]]
         joined = _decode(place.partial + found[3])
@@ -295,20 +295,14 @@ class Splits:
         taken = {} if kind == FREE or not joint or place.partial else {joint: kind}
         inside = range(joint + 1, len(tail) + (is_partial and bool(body)))
         joints = {**dict(place.joints), **taken, **dict.fromkeys(inside, JOINED)}
-        possible = [
-            cuts
-            for cuts in self._futures(place, shape)
-            if all((position in cuts) == (known == CUT) for position, known in taken.items())
-        ]
+        ends = [tail + more for more in (self._beyond if is_partial else [""])]
+        every = [self._cuts_of(end + probe) for end in ends for probe in self._probes(end)]
         last = len(tail) - is_partial
-        every = [self._cuts_of(tail + more + probe) for more in (self._beyond if is_partial else [""]) for probe in self._probes(tail + more)]
-        common = frozenset.intersection(*every) if possible and every else frozenset()
-        start = max((at for at in common if at <= last), default=0)
-        kept = tuple(
-            (at - start, known)
-            for at, known in sorted(joints.items())
-            if at > start and not all((at in cuts) == (known == CUT) for cuts in every)
-        )
+        sure = {at for at, known in joints.items() if all((at in cuts) == (known == CUT) for cuts in every)}
+        doubtful = min((at for at in joints if at not in sure), default=last)
+        common = frozenset.intersection(*every)
+        start = max((at for at in common if at <= min(last, doubtful)), default=0)
+        kept = tuple((at - start, known) for at, known in sorted(joints.items()) if at > start and at not in sure)
         tail = tail[start:]
         first = max(0, kept[0][0] - 1) if kept else len(tail)
         short = self._spell(tail[:first])[-MOST_UNSETTLED:]
@@ -355,14 +349,14 @@ def _compiled(pattern: str) -> Any:
     Only representatives are shown to it, which are alike in both engines: `_classify` asks the tokenizer's own.
     """
     try:
-        import regex  # comes with transformers
+        import regex  # type: ignore[import-untyped]  # comes with transformers
     except ImportError:
         return None
     return regex.compile(pattern)
 
 
 def _patterns(part: dict[str, Any]) -> list[str]:
-    """The patterns of a pre-tokeniser, given as its JSON.  Raises ValueError for a part without any that is not known."""
+    """The patterns of a pre-tokeniser, given as its JSON.  ValueError for a part that is not known."""
     kind = part.get("type")
     if kind == "Sequence":
         return [pattern for inner in part["pretokenizers"] for pattern in _patterns(inner)]
