@@ -275,3 +275,15 @@ def test_complete_names_a_cursor_that_is_not_in_the_file(tmp_path: Path) -> None
         done = run("complete", str(path), "--at", at)
         assert done.exit_code == 2 and wanted in done.output.replace("\n", " ")
     assert offset_of("ab\r\nc\n", "1:3") == 2 and offset_of("ab\r\nc\n", "3:1") == 6
+
+
+def test_complete_shows_drafts_with_scores_best_first(tmp_path: Path) -> None:
+    path = tmp_path / "module.py"
+    path.write_text("def f(self):\n    retu\n\n\nx = 1\n")
+    found = run_json("complete", str(path), "--at", "2:9", "--layout", "spm", "-k", "3", "--max-tokens", "4")[
+        "completions"
+    ]
+    assert len(found) == 3 and all(one["text"].startswith("rn") for one in found)
+    assert [one["score"] for one in found] == sorted((one["score"] for one in found), reverse=True)
+    refused = run("complete", str(path), "--at", "2:9", "-k", "2", "--regex", "a")
+    assert refused.exit_code == 2 and "-k" in refused.output
