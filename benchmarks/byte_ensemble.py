@@ -28,7 +28,7 @@ def main() -> None:
     large = guided.ByteModel(guided.tiny(), tolerance=1e-4)
     small = guided.ByteModel(guided.load(arguments.folder, dtype=torch.float32), tolerance=1e-4)
     models = {"built-in": large, "small": small}
-    for weight in (0.5, 0.7, 0.8):
+    for weight in (0.5, 0.7, 0.8, 0.9, 0.95):
         models[f"mixture {weight}"] = guided.Ensemble([large, small], "mixture", [weight, 1 - weight])
         models[f"product {weight}"] = guided.Ensemble([large, small], "product", [weight, 1 - weight])
     models["bayes"] = guided.Ensemble([large, small], "bayes")

@@ -55,7 +55,7 @@ class ByteModel(ByteLevel):
         *,
         tolerance: float = 1e-6,
         beam: int | None = None,
-        ahead: float = 0.05,
+        ahead: float = 0.02,
         canonical: Any = None,
     ) -> None:
         super().__init__()
