@@ -4,8 +4,8 @@
     python -m benchmarks.byte_cost --as-rival FOLDER < TEXTS      (what the rival's interpreter runs)
 
 Both read the same texts (left-out modules, from their 2,000th byte) with the built-in model, byte after byte, each in a
-process of its own on one thread, the two in turn.  Errors are those of log2 P(byte), against the exact figure of what each of them
-wants to know: ours (canonical) with tolerance 0, theirs (all segmentations) with tolerance 1e-4 and beam 8.
+process of its own on one thread, the two in turn.  Errors are those of log2 P(byte), against the exact figure of what
+each wants to know: ours (canonical) with tolerance 0, theirs (all segmentations) with tolerance 1e-4 and beam 8.
 """
 
 from __future__ import annotations
