@@ -44,6 +44,7 @@ include "known.pyx"          # what is known of a mask without making it
 include "random.pyx"         # random numbers by address
 include "urn.pyx"            # tokens without replacement, by probability
 include "reject.pyx"         # one step of sampling by asking about few tokens
+include "mass.pyx"          # the probability of what a token starts with
 include "pairs.pyx"          # which two tokens may stand side by side?
 include "ngrams.pyx"         # counts of tokens after histories, in one file
 include "candidates.pyx"     # which tokens may follow k drafts, and how good they are

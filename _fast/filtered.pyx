@@ -38,6 +38,11 @@ cdef class FilteredIndex(Index):
     def start(self) -> int:
         return 0
 
+    def skip(self, state_t state, const uint8_t[::1] text) -> int:
+        here, rule = self.pairs[state]
+        inner = self.inner.skip(here, text)
+        return inner if inner < 0 else self.intern(inner, rule)
+
     def start_after(self, prompt) -> int:
         """The joint to the prompt counts where some token fits it; a prompt that ends in half a word may allow none."""
         cdef state_t state = self.intern(self.inner.start, self.rule.state_after(prompt))

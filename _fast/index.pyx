@@ -54,6 +54,15 @@ cdef class Index:
     def start(self) -> int:
         return self.recognizer.start
 
+    def skip(self, state_t state, const uint8_t[::1] text) -> int:
+        """The state after bytes that are no tokens of the text; DEAD if they cannot come next."""
+        cdef Py_ssize_t position
+        for position in range(text.shape[0]):
+            if state < 0:
+                return DEAD_STATE
+            state = self.recognizer.after(state, text[position])
+        return state
+
     def start_after(self, prompt) -> int:
         """The state at the beginning of a text that is written after these tokens."""
         return self.start

@@ -72,12 +72,20 @@ cdef class Matcher:
             f"{what} cannot follow {tail!r}; allowed here: {n_allowed:,} of {vocab.size:,} tokens", token, spelled
         )
 
-    def begin_after(self, prompt) -> None:
-        """Say which tokens are before the text, for constraints that look at tokens (guided.canonical); before advance."""
+    def begin_after(self, prompt, const uint8_t[::1] text=b"") -> None:
+        """Say what is before the tokens to come: the prompt, and a beginning of the text; before advance.
+
+        prompt : tokens, for constraints that look at tokens (guided.canonical).
+        text   : bytes of the text that are written already.
+        Raises ValueError if tokens were written, TokenRejected (and changes nothing) if no text begins so.
+        """
+        cdef state_t state
         if self.tokens:
             raise ValueError(f"{len(self.tokens)} tokens are written already: what is before them cannot change")
-        self.here = self.index.start_after(prompt)
-        self.states[0] = self.here
+        state = self.index.skip(self.index.start_after(prompt), text)
+        if state < 0:
+            raise TokenRejected(f"no text of this constraint begins with {bytes(text)[:40]!r}", -1, bytes(text))
+        self.here = self.states[0] = state
 
     def rollback(self, int32_t n) -> None:
         """Take back the last n tokens.  Raises ValueError if there are fewer, or n is negative."""

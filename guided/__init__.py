@@ -37,7 +37,10 @@ if TYPE_CHECKING:  # the lazy names for type checkers and editors; a test compar
     from guided.constraints.json_schema import json_schema
     from guided.constraints.predicate import predicate
     from guided.constraints.tools import Reply, Tool, ToolCall, ToolStyle, tools
+    from guided.engines.byte_model import ByteModel
     from guided.engines.drafts import Draft, Drafting
+    from guided.engines.ensemble import Ensemble
+    from guided.engines.heal import heal
     from guided.engines.ngrams import NGrams
     from guided.engines.outcomes import choice_logprobs
     from guided.engines.posterior import Posterior
@@ -60,7 +63,10 @@ _HOMES = {
     "guided.constraints.json_schema": ["json_schema"],
     "guided.constraints.predicate": ["predicate"],
     "guided.constraints.tools": ["Reply", "Tool", "ToolCall", "ToolStyle", "tools"],
+    "guided.engines.byte_model": ["ByteModel"],
     "guided.engines.drafts": ["Draft", "Drafting"],
+    "guided.engines.ensemble": ["Ensemble"],
+    "guided.engines.heal": ["heal"],
     "guided.engines.ngrams": ["NGrams"],
     "guided.engines.outcomes": ["choice_logprobs"],
     "guided.engines.posterior": ["Posterior"],
@@ -78,12 +84,14 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __version__ = "0.1.0"
 __all__ = [
+    "ByteModel",
     "Constraint",
     "ConstraintError",
     "ConstraintLogitsProcessor",
     "DeadEnd",
     "Draft",
     "Drafting",
+    "Ensemble",
     "Event",
     "GrammarError",
     "GuidedError",
@@ -115,6 +123,7 @@ __all__ = [
     "fill_masks",
     "generate",
     "grammar",
+    "heal",
     "importance",
     "infill",
     "json_schema",

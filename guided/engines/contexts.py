@@ -10,7 +10,10 @@ from typing import Any, Protocol
 
 
 class Tree(Protocol):
-    """Contexts by number; 0 is the prompt."""
+    """Contexts by number; 0 is the prompt.
+
+    A tree with `extends_any` extends every context that was kept, and contexts made earlier in the same call.
+    """
 
     n_rows: int  # contexts the model was asked about so far
 
@@ -30,8 +33,16 @@ def tree_of(lm: Any, prompt_ids: Sequence[int]) -> Tree:
     return ContextTree(lm, prompt_ids) if own is None else own(prompt_ids)
 
 
+def tree_that_forks(lm: Any, prompt_ids: Sequence[int]) -> Any:
+    """A tree in which every context that was kept can be extended; without a cache where the model's own cannot."""
+    own = tree_of(lm, prompt_ids)
+    return own if getattr(own, "extends_any", False) else ContextTree(lm, prompt_ids)
+
+
 class ContextTree:
     """Contexts as tuples of tokens over `lm.logprobs`."""
+
+    extends_any = True
 
     def __init__(self, lm: Any, prompt_ids: Sequence[int]) -> None:
         self.lm, self.n_rows = lm, 0
@@ -48,8 +59,12 @@ class ContextTree:
         return nodes
 
     def extend(self, nodes: Sequence[int], tokens: Sequence[int]) -> list[int]:
-        """New contexts, each an old one and a token."""
-        return self._add([(*self.contexts[node], token) for node, token in zip(nodes, tokens, strict=True)])
+        """New contexts, each an old one and a token; the k-th of a call has the number n_rows + k."""
+        found: list[tuple[int, ...]] = []
+        for node, token in zip(nodes, tokens, strict=True):
+            above = self.contexts[node] if node < self.n_rows else found[node - self.n_rows]
+            found.append((*above, token))
+        return self._add(found)
 
     def row(self, node: int) -> Any:
         """Log-probabilities after a context, float[V]."""

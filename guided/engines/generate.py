@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from guided.engines.forced import Forcer
+from guided.engines.openings import Opener
 from guided.engines.results import Event, Output
 from guided.engines.writing import Writer
 from guided.errors import ConstraintError, DeadEnd, ModelError
@@ -44,11 +45,14 @@ def generate(
     progress: bool | None = None,
     batch_size: int = 32,
     special_tokens: bool = False,
+    heal: bool | None = None,
+    prefix: str = "",
 ) -> Any:
     """Write texts that fit a constraint.
 
     lm          : what `guided.load` returns.
-    prompt      : text; or chat messages (a list of {"role", "content"}); or a list of either, decoded together.
+    prompt      : text; or chat messages (a list of {"role", "content"}); or token ids; or a list of these, decoded
+                  together.
     constraint  : a Constraint; None leaves the model free.
     max_tokens  : tokens of a text, EOS not counted.  A text is always complete by then: only tokens after which it can
                   still be finished in time are allowed.  The model's context length bounds it as well.
@@ -65,6 +69,12 @@ def generate(
     batch_size  : texts that are decoded together.
     special_tokens : without a constraint, let the model draw tokens that stand for no text (padding, FIM markers);
                   they are not in `text`.  With a constraint they are never allowed.
+    heal        : a prompt may stop inside a token ("de" of "def"): whichever way its tokens may go on is then drawn by
+                  its exact weight first (heal.py), under the constraint if there is one.  Default: text is healed, for
+                  every tokenizer whose tokens are known exactly; chat messages and token ids are taken as they are.
+                  False never;  True raises ModelError, with the reason, where it is not possible.
+    prefix      : the beginning of the text, written already: the model goes on after prompt + prefix, the constraint
+                  holds for prefix and what follows, and `text` begins with it.  Its end is healed as a prompt's.
 
     Returns a Output for one prompt, a list of n * len(prompts), prompt-major, if `n` or a list of prompts is given.
     Raises ConstraintError, before anything is written, if even a short member does not fit into max_tokens; DeadEnd if
@@ -88,6 +98,7 @@ def generate(
         forced,
         lookahead,
         special_tokens,
+        Opener(lm, heal, prefix, lm.sampler(temperature=temperature, **given)),
     )
     events = run.events(prompts, 1 if n is None else n, batch_size, stream)
     if progress or (progress is None and len(prompts) * (n or 1) >= LONG_BATCH and sys.stderr.isatty()):
@@ -103,7 +114,7 @@ def _prompts(prompt: Any) -> tuple[list[Any], bool]:
     if isinstance(prompt, str):
         return [prompt], True
     items = list(prompt)
-    if items and all(isinstance(item, Mapping) for item in items):
+    if items and (all(isinstance(item, Mapping) for item in items) or all(isinstance(item, int) for item in items)):
         return [items], True
     if not items:
         raise ValueError("no prompt given: the list is empty")
@@ -145,6 +156,7 @@ class Run:
         forced: bool,
         lookahead: int = 0,
         special_tokens: bool = False,
+        opener: Opener | None = None,
     ) -> None:
         self.lm, self.constraint, self.max_tokens, self.sampler = lm, constraint, max_tokens, sampler
         self.entropy, self.stops = entropy, [stop for stop in stops if stop]
@@ -152,24 +164,31 @@ class Run:
         self.matcher = None if constraint is None else Matcher(constraint, lm.vocab)
         self.free_words = None if special_tokens else text_words(lm.vocab)
         self.forcer = Forcer(lm.encode_text, lm.vocab) if forced and constraint is not None else None
-        self.lookahead = lookahead if self.forcer is not None and lm.takes_ragged_rows else 0
+        takes_drafts = lm.takes_ragged_rows and getattr(lm, "takes_drafts", True)
+        self.lookahead = lookahead if self.forcer is not None and takes_drafts else 0
+        self.opener = opener or Opener(lm, False, "", None)
 
     def events(self, prompts: Sequence[Any], n: int, batch_size: int, stream: bool) -> Iterator[Event]:
         """Events of all texts, batch after batch; only the last event of each text unless `stream`."""
-        encoded = [self.lm.encode(prompt) for prompt in prompts]
-        budgets = [self._budget(ids) for ids in encoded]
         seen: dict[tuple[int, ...], int] = {}
         writers = []
-        for number, (prompt, ids, budget) in enumerate(zip(prompts, encoded, budgets, strict=True)):
+        for number, prompt in enumerate(prompts):
+            opening = self.opener.open(prompt)
+            ids = opening.ids
+            first = None if self.matcher is None else self.matcher.fork()
+            if first is not None:
+                first.begin_after(ids, self.opener.prefix)
+            budget = self._budget(ids, first)
+            opening.narrow(self.matcher, budget)
             for copy in range(n):
                 # Equal prompts are told apart by how often they came before: no text depends on the other prompts.
                 nth = seen[tuple(ids)] = seen.get(tuple(ids), -1) + 1
                 chance = np.random.default_rng([self.entropy, nth, len(ids), *ids])
-                matcher = None if self.matcher is None else self.matcher.fork()
-                if matcher is not None:
-                    matcher.begin_after(ids)
+                matcher = None if first is None else first.fork()
                 result = Output(prompt, index=number * n + copy, parse=getattr(self.constraint, "parse", None))
-                writers.append(Writer(self, result, ids, matcher, chance, budget))
+                writer = Writer(self, result, opening.trunk, matcher, chance, budget)
+                writer.open(self.opener.prefix, opening.choose(chance))
+                writers.append(writer)
         yield from self._in_batches(writers, n, batch_size, stream)
 
     def _in_batches(self, writers: list[Writer], n: int, batch_size: int, stream: bool) -> Iterator[Event]:
@@ -178,7 +197,7 @@ class Run:
         size = batch_size // copies * copies
         for first in range(0, len(writers), size):
             batch = writers[first : first + size]
-            session = self.lm.session([writer.prompt_ids for writer in batch[::copies]], copies)
+            session = self.lm.session([writer.trunk for writer in batch[::copies]], copies)
             yield from self._batch(batch, session, stream)
 
     def _batch(self, rows: list[Writer], session: Any, stream: bool) -> Iterator[Event]:
@@ -246,8 +265,8 @@ class Run:
         for row, logprobs in zip(rows, found, strict=True):
             row.fed(width, logprobs)
 
-    def _budget(self, prompt_ids: Sequence[int]) -> int:
-        """Tokens that a text after this prompt may have."""
+    def _budget(self, prompt_ids: Sequence[int], matcher: Any) -> int:
+        """Tokens that a text after this prompt may have.  matcher : where it begins."""
         budget, room = self.max_tokens, self.lm.max_length
         if room is not None and not self.lm.is_encoder_decoder:
             if len(prompt_ids) >= room:
@@ -255,8 +274,8 @@ class Run:
                     f"the prompt has {len(prompt_ids):,} tokens, the model's context is {room:,} tokens long"
                 )
             budget = min(budget, room - len(prompt_ids))
-        if self.matcher is not None:
-            needed = self.matcher.tokens_to_finish()
+        if matcher is not None:
+            needed = matcher.tokens_to_finish()
             if needed >= NEVER:
                 raise DeadEnd(f"the tokens of this model cannot spell any text of {self.constraint!r}")
             if needed > budget:

@@ -26,6 +26,7 @@ class Output:
                     out count as allowed where 64 tokens and more are to spare.)
     mass_removed  : mean, over the tokens that were sampled, of the probability of what the constraint did not allow.
     n_forced      : tokens that were written without asking the model.
+    n_healed      : bytes of the prompt's end that tokens[0] spells again, because it reaches over it; see `heal`.
     seconds       : wall clock of the call up to the end of this text.
     """
 
@@ -38,6 +39,7 @@ class Output:
     logw: float = 0.0
     mass_removed: float = 0.0
     n_forced: int = 0
+    n_healed: int = 0
     seconds: float = 0.0
     index: int = 0
     parse: Callable[[str], Any] | None = field(default=None, repr=False, compare=False)

@@ -14,6 +14,7 @@ from guided.engines.results import Event, Output, partial_value
 
 if TYPE_CHECKING:
     from guided.engines.generate import Run
+    from guided.engines.openings import Chosen
 
 
 MARGIN = 64  # spare tokens from which on masks are not narrowed to what can be finished in time
@@ -23,6 +24,7 @@ class Writer:
     """One text in the making.
 
     result     : what will be handed out.      prompt_ids : tokens before the text.
+    trunk      : those of them that the model reads first, for all copies together.
     matcher    : where the text is in the constraint's language; None if it is free.
     chance     : where its random numbers come from.      budget : tokens that it may have, EOS not counted.
     pending    : its last tokens, which the model has not read yet.
@@ -31,7 +33,8 @@ class Writer:
     def __init__(
         self, run: Run, result: Output, prompt_ids: list[int], matcher: Any, chance: np.random.Generator, budget: int
     ) -> None:
-        self.run, self.result, self.prompt_ids, self.matcher = run, result, prompt_ids, matcher
+        self.run, self.result, self.matcher = run, result, matcher
+        self.trunk = self.prompt_ids = prompt_ids
         self.chance, self.budget = chance, budget
         self.pending: list[int] = []
         self.drafter = Drafter(run.lm.vocab, run.lookahead) if run.lookahead else None
@@ -57,6 +60,29 @@ class Writer:
     def left(self) -> int:
         """Tokens that may still be written."""
         return self.budget - len(self.result.tokens)
+
+    def open(self, prefix: bytes, chosen: Chosen | None) -> None:
+        """Before the start: what is written already, and how the prompt's open end goes on.
+
+        prefix : the beginning of the text; the matcher has read it.      chosen : None where nothing was open.
+        """
+        self.text = self.decoder.decode(prefix)
+        if chosen is None:
+            return
+        tail = chosen.tokens[len(self.trunk) :]
+        self.pending = list(tail)
+        if chosen.beyond:
+            self.result.tokens.append(tail.pop())
+            self.result.n_healed = len(self.run.lm.vocab.tokens[self.result.tokens[0]]) - len(chosen.beyond)
+            if self.matcher is not None:
+                self.matcher.begin_after(chosen.tokens, prefix + chosen.beyond)
+        self.prompt_ids = [*self.trunk, *tail]
+        self.result.logp += chosen.logp
+        self.result.logw += chosen.logp - chosen.logq
+        self.n_sampled += 1
+        if self.matcher is not None:
+            self.removed += 1.0 - min(1.0, math.exp(chosen.log_z))
+        self.text += self.decoder.decode(chosen.beyond)
 
     def start(self) -> None:
         """Before the first token: what is forced from the beginning."""

@@ -38,6 +38,8 @@ class KVTree:
     n_slots : slots of the cache in use, those of dropped contexts included.
     """
 
+    extends_any = True  # any context that was kept can be extended, and one made earlier in the same call
+
     @torch.no_grad()
     def __init__(self, lm: HuggingFaceModel, prompt_ids: Sequence[int]) -> None:
         self.lm, self.n_prompt, self.n_slots = lm, len(prompt_ids), len(prompt_ids)
@@ -52,18 +54,23 @@ class KVTree:
     def extend(self, nodes: Sequence[int], tokens: Sequence[int]) -> list[int]:
         """New contexts, each an old one and a token, in one pass over len(tokens) tokens.
 
+        A context may extend one that this very call makes: the k-th new one has the number n_rows + k.
         Raises ModelError if a context becomes longer than the model's.
         """
         n_new, before, device = len(nodes), self.n_slots, self.lm.device
-        depths = [self.n_prompt + len(self.paths[node]) for node in nodes]
+        made = list(range(self.n_rows, self.n_rows + n_new))
+        sees = np.zeros((n_new, before + n_new), bool)
+        sees[:, : self.n_prompt] = True
+        new: dict[int, np.ndarray[Any, np.dtype[np.int64]]] = {}
+        depths = []
+        for number, node in enumerate(nodes):
+            above = new[node] if node in new else self.paths[node]
+            depths.append(self.n_prompt + len(above))
+            new[made[number]] = path = np.append(above, before + number)
+            sees[number, path] = True
         room = self.lm.max_length
         if room is not None and max(depths) >= room:
             raise ModelError(f"the model's context is {room:,} tokens long, prompt included: lower max_tokens")
-        sees = np.zeros((n_new, before + n_new), bool)
-        sees[:, : self.n_prompt] = True
-        sees[np.arange(n_new), before + np.arange(n_new)] = True
-        for number, node in enumerate(nodes):
-            sees[number, self.paths[node]] = True
         dtype = self.lm.model.dtype
         mask = torch.zeros(sees.shape, dtype=dtype).masked_fill_(~torch.from_numpy(sees), torch.finfo(dtype).min)
         outputs = self.lm.model(
@@ -75,9 +82,8 @@ class KVTree:
             return_dict=True,
         )
         self.cache = outputs.past_key_values
-        made = list(range(self.n_rows, self.n_rows + n_new))
-        for number, (node, parent) in enumerate(zip(made, nodes, strict=True)):
-            self.paths[node] = np.append(self.paths[parent], before + number)
+        self.paths.update(new)
+        for number, node in enumerate(made):
             self.logits[node] = outputs.logits[0, number]
         self.n_rows += n_new
         self.n_slots += n_new
@@ -105,6 +111,8 @@ class KVTree:
 
 class KVRows:
     """The same methods over a KVSession; only contexts of the last extend() (at first the prompt) can be extended."""
+
+    extends_any = False
 
     def __init__(self, lm: HuggingFaceModel, prompt_ids: Sequence[int]) -> None:
         self.session = KVSession(lm, [prompt_ids])

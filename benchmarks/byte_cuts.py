@@ -1,0 +1,238 @@
+"""Prompts cut at random bytes: bits per byte of the true continuation, for four ways to read the prompt's open end.
+
+    python -m benchmarks.byte_cuts --n 2000 --seed 0
+
+raw       : the prompt's own tokens, as they are.
+healing   : the last token is taken back; the next one must begin with its bytes (one-token healing).
+alignment : the last three tokens are taken back; each new token must agree with their bytes, and is renormalised on its
+            own (arXiv:2403.08688).
+exact     : the cover of the prompt (guided.heal).
+What follows the prompt is written as the tokenizer writes it, for all four.  Texts: the modules that the built-in model
+has not read, and made-up JSON of another seed.  Prints a table and one JSON line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import random
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import guided
+from guided.engines.byte_model import rule_of
+from guided.engines.covers import Context, Counts, Cover, Forest, ask
+from guided.engines.heal import EXACT
+
+METHODS = ("raw", "healing", "alignment", "exact")
+STEPS = (1, 4, 16)
+BACK, BEFORE = 3, 400  # tokens that alignment takes back; bytes of a prompt
+
+
+def texts(seed: int) -> dict[str, list[bytes]]:
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples"))
+    from tiny_corpus import LEFT_OUT
+    from tiny_json import json_document
+
+    rng = random.Random(1_000_003 + seed)
+    folder = Path(json.__file__).parent.parent
+    return {
+        "modules": [(folder / f"{name}.py").read_bytes() for name in LEFT_OUT],
+        "JSON": ["\n".join(json_document(rng)).strip().encode() for _ in range(400)],
+    }
+
+
+def cuts(kind: list[bytes], n: int, rng: random.Random) -> list[tuple[bytes, bytes]]:
+    """(prompt, the next 16 bytes)."""
+    found = []
+    while len(found) < n:
+        text = rng.choice(kind)
+        if len(text) < 80:
+            continue
+        at = rng.randrange(40, len(text) - max(STEPS))
+        prompt, rest = text[max(0, at - BEFORE) : at], text[at : at + max(STEPS)]
+        try:
+            prompt.decode()
+            rest.decode()
+        except UnicodeDecodeError:
+            continue
+        found.append((prompt, rest))
+    return found
+
+
+class Cut:
+    """One cut: the covers of all methods over one tree of contexts."""
+
+    def __init__(self, lm: Any, rule: Any, prompt: bytes) -> None:
+        self.lm, self.rule, self.prompt = lm, rule, prompt
+        ids = rule.encode(prompt)
+        cut = rule.cut_before(prompt, len(prompt))
+        first = min(len(rule.encode(prompt[:cut])) if cut else 0, max(0, len(ids) - BACK))
+        self.forest = Forest(lm, [*lm.encode(""), *ids[:first]], rule, Counts())
+        start = len(lm.vocab.bytes_of(ids[:first]))
+        self.root = Context(None, None, start, rule.state_of(ids[:first]))
+        self.chain = [self.root]  # the prompt's own tokens, one after the other
+        for token in ids[first:]:
+            end = self.chain[-1].end + len(lm.vocab.tokens[token])
+            leaf = lm.vocab.trie.node_of(lm.vocab.tokens[token])
+            self.chain.append(self.chain[-1].child(token, end, rule, leaf))
+        self.exact = self._cover(start)
+        self.exact.ends = [self.root]
+        for byte in prompt[start:]:
+            self.exact.read(byte)
+        self.forest.ask(self.chain)
+        ask([self.exact])
+
+    def _cover(self, end: int) -> Cover:
+        return Cover(self.forest, self.prompt[:end], EXACT)
+
+    def fresh(self, context: Context, logp: float, state: Any = None) -> Context:
+        """A context after the same tokens, with another weight, and the text after it written as if it began there."""
+        made = Context(None, context.token, context.end, self.rule.start if state is None else state, context.leaf)
+        made.logp, made.node, made.path = logp, context.node, context.path
+        made.masses = None
+        self.forest._read(made)
+        self.forest.known[made.node] = context
+        return made
+
+    def covers(self) -> dict[str, Cover]:
+        n = len(self.prompt)
+        raw = self._cover(n)
+        raw.ends = [self.fresh(self.chain[-1], 0.0)]
+        healing = self._cover(n)
+        if len(self.chain) > 1:
+            before = self.chain[-2]
+            open_end = self.fresh(before, 0.0)
+            node = self.lm.vocab.trie.node_of(self.prompt[before.end :])
+            healing.elements = [(open_end, node)]
+            p = dict(open_end.masses.ending(node)).get(self.chain[-1].token, 0.0)
+            if p > 0:
+                healing.ends = [self.fresh(self.chain[-1], math.log(p))]
+        return {"raw": raw, "healing": healing, "alignment": self._aligned(), "exact": self.exact}
+
+    def _aligned(self) -> Cover:
+        """The elements of the cover, each token renormalised among those that agree with what is left of the prompt."""
+        n, trie, cover = len(self.prompt), self.lm.vocab.trie, self._cover(len(self.prompt))
+        first = max(0, len(self.chain) - 1 - BACK)
+        base = self.chain[first]
+        by_path = {one.path: one for one in [*self.forest.known.values(), *self.chain]}
+
+        def log_z(context: Context) -> float:
+            rest, node, total = self.prompt[context.end : n], 0, 0.0
+            for byte in rest:
+                node = trie.child(node, byte)
+                if node < 0:
+                    return math.log(total) if total > 0 else -math.inf
+                total += sum(p for _, p in context.masses.ending(node))
+            return (
+                math.log(total + context.masses.beyond(node)) if total + context.masses.beyond(node) > 0 else -math.inf
+            )
+
+        def weight(context: Context) -> float:
+            """Natural log of the aligned probability of its tokens after the base."""
+            total, path = context.logp - base.logp, context.path
+            while path != base.path:
+                if path is None:
+                    return -math.inf  # begins before the base
+                above = by_path.get(path[1])
+                if above is None:
+                    return -math.inf
+                total -= log_z(above)
+                path = path[1]
+            return total
+
+        for context, node in self.exact.elements:
+            found = weight(context)
+            if found > -math.inf and context.masses is not None:
+                cover.elements.append((self.fresh(context, found - log_z(context), context.state), node))
+        for context in self.exact.ends:
+            found = weight(context)
+            if found > -math.inf:
+                cover.ends.append(self.fresh(context, found))
+        return cover
+
+
+def measure(lm: Any, rule: Any, prompt: bytes, rest: bytes) -> dict[str, tuple[list[float], bool]]:
+    """Method -> (bits of the next 1, 4, 16 bytes; whether the most probable next byte is the true one)."""
+    covers, stages = Cut(lm, rule, prompt).covers(), {}
+    for method, cover in covers.items():
+        stages[method] = [cover]
+        fork = cover.fork()
+        for number, byte in enumerate(rest, 1):
+            fork.read(byte)
+            if number in STEPS:
+                stages[method].append(fork)
+                fork = fork.fork()
+    ask([stage for one in stages.values() for stage in one])
+    found = {}
+    for method, (first, *later) in stages.items():
+        weights, _ = first.distribution()
+        logs = []
+        for stage in (first, *later):
+            stage.weigh()
+            logs.append(stage.log_mass)
+        bits = [min(200.0, (logs[0] - one) / math.log(2)) for one in logs[1:]]
+        found[method] = (bits, int(weights.argmax()) == rest[0])
+    return found
+
+
+def interval(values: Any, chance: Any) -> tuple[float, float, float]:
+    """Mean, and its 95 % interval by 2,000 resamplings of the cuts."""
+    values = np.asarray(values, float)
+    means = values[chance.integers(0, len(values), (2000, len(values)))].mean(axis=1)
+    return float(values.mean()), *(float(one) for one in np.quantile(means, (0.025, 0.975)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--n", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=1e9, help="stop after so long, with what is there")
+    arguments = parser.parse_args()
+    import torch
+
+    torch.set_num_threads(1)
+    lm, rng, start = guided.tiny(), random.Random(arguments.seed), time.perf_counter()
+    rule, found = rule_of(lm), []
+    kinds = {name: cuts(kind, arguments.n // 2, rng) for name, kind in texts(arguments.seed).items()}
+    for number in range(arguments.n // 2):
+        for name, kind in kinds.items():
+            found.append((name, measure(lm, rule, *kind[number])))
+        if time.perf_counter() - start > arguments.seconds:
+            break
+    chance = np.random.default_rng(0)
+    line: dict[str, Any] = {"n": len(found), "seconds": time.perf_counter() - start}
+    print(
+        "| texts | method | "
+        + " | ".join(f"bits/byte, next {k}" for k in STEPS)
+        + " | next byte right |\n|"
+        + "---|" * 6
+    )
+    for name in kinds:
+        rows = [one for kind, one in found if kind == name]
+        for method in METHODS:
+            cells = [interval([one[method][0][k] / STEPS[k] for one in rows], chance) for k in range(len(STEPS))]
+            right = interval([one[method][1] for one in rows], chance)
+            line[f"{name}/{method}"] = [*cells, right]
+            shown = " | ".join(f"{mean:.3f} ({low:.3f}-{high:.3f})" for mean, low, high in [*cells, right])
+            print(f"| {name} | {method} | {shown} |")
+        for other in ("raw", "healing", "alignment"):
+            gains = [
+                interval([(one[other][0][k] - one["exact"][0][k]) / STEPS[k] for one in rows], chance) for k in range(3)
+            ]
+            line[f"{name}/gain over {other}"] = gains
+            print(
+                f"| {name} | gain over {other} | "
+                + " | ".join(f"{m:.3f} ({a:.3f}-{b:.3f})" for m, a, b in gains)
+                + " | |"
+            )
+    print(json.dumps(line))
+
+
+if __name__ == "__main__":
+    main()
