@@ -37,8 +37,9 @@ def known_tokens(Index index not None, state_t state, word_t[::1] accepted, word
     machine_index, machine = <MachineIndex>index, <Machine>index.recognizer
     place = machine.places[state]
     facts = machine.about(place.context)
-    if facts.fallback != DEAD_STATE:
-        return False
+    if facts.fallback != DEAD_STATE:          # a few texts mean something special, and the lexer reads those alone
+        known_by_first_byte(index, state, accepted, undecided)
+        return
     lexer = None if facts.lexer == NULL else <Recognizer>facts.lexer
     lexer_state = place.lexer_state
     accepted[:] = 0

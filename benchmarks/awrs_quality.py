@@ -147,7 +147,7 @@ def plot(lines: list[dict[str, Any]]) -> str:
     def y(value: float) -> float:
         return floor - (floor - top) * value
 
-    width = 64 + group * len(tasks)
+    width = max(64 + group * len(tasks), 880)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} 372" width="{width}" height="372" role="img" '
         'aria-label="Total variation from the true posterior by task and method">',
