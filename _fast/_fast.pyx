@@ -26,7 +26,8 @@ include "walk.pyx"           # which tokens may a language read next?
 include "external.pyx"       # a language written in Python
 include "product.pyx"        # two languages side by side, for & and |
 include "machine.pyx"        # lexers and contexts: JSON, grammars
-include "network.pyx"        # languages one after another, and inside a grammar
+include "network.pyx"        # languages one after another
+include "embedding.pyx"      # languages inside a grammar
 include "cut.pyx"            # which lexeme would Lark take?
 include "rows.pyx"           # finished masks by state
 include "lexing.pyx"         # what every token does to one lexer
