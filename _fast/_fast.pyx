@@ -28,7 +28,8 @@ include "product.pyx"        # two languages side by side, for & and |
 include "places.pyx"         # interned places, texts and exits of a machine
 include "wordlist.pyx"       # a finite list of texts
 include "machine.pyx"        # lexers and contexts: JSON, grammars
-include "network.pyx"        # languages one after another, and inside a grammar
+include "network.pyx"        # languages one after another
+include "embedding.pyx"      # languages inside a grammar
 include "cut.pyx"            # which lexeme would Lark take?
 include "rows.pyx"           # finished masks by state
 include "lexing.pyx"         # what every token does to one lexer

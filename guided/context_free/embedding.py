@@ -2,7 +2,7 @@
 
 Lark sees a terminal that is one character of the private use plane 16, a placeholder; no other terminal of such a
 grammar matches characters of that plane.  A text fits if its embedded pieces, wherever they are cut, can be replaced
-by placeholders so that Lark parses what is left.  Not here: running both together (_fast/network.pyx, Embedding).
+by placeholders so that Lark parses what is left.  Not here: running both together (_fast/embedding.pyx).
 """
 
 from __future__ import annotations
