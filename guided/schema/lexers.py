@@ -6,21 +6,21 @@ White space belongs to the lexeme of the bracket, comma or colon beside it, so t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 
 from guided import _fast
 from guided.automata import parse
 from guided.automata.compile import compile_dfa
-from guided.automata.syntax import EMPTY, Both, Literal, Node, Not, Repeat, chars, concat, union
+from guided.automata.syntax import EMPTY, Both, Literal, Node, Not, Repeat, chars, concat
 from guided.errors import ConstraintError, GuidedError
 from guided.limits import DEFAULT_LIMITS, Limits
-from guided.schema.strings import ONE_SPELLING, QUOTE, spell_text
+from guided.schema.strings import Spelling
 
 # Labels of lexemes.  Those of strings, numbers and keys are followed by the number of the question, or of the name.
 NULL, TRUE, FALSE, OPEN_OBJECT, EMPTY_OBJECT, OPEN_ARRAY, EMPTY_ARRAY = range(7)
 COMMA, CLOSE, COLON, NEW_KEY, TAKEN = range(7, 12)
-STRING, NUMBER, KEY = 1_000_000, 2_000_000, 3_000_000
+STRING, NUMBER, KEY, TEST = 1_000_000, 2_000_000, 3_000_000, 4_000_000
 
 SPACE = chars(" \t\n\r")
 MAX_SPACES = 32  # JSON white space characters in a row under whitespace="flexible"
@@ -35,26 +35,16 @@ def shared_dfa(alternatives: Alternatives, limits: Limits = DEFAULT_LIMITS) -> _
 
 
 @lru_cache(maxsize=256)
-def restricted_dfa(alternatives: Alternatives, needs: tuple[frozenset[int], ...], limits: Limits) -> _fast.Dfa:
-    """The same where a string or number must answer enough questions: all those of one of `needs`."""
-    return compile_dfa(dict(alternatives), accept=accepts(needs), limits=limits)
+def restricted_dfa(alternatives: Alternatives, accepted: frozenset[tuple[int, ...]], limits: Limits) -> _fast.Dfa:
+    """The same where only these sets of labels may end a text."""
+    return compile_dfa(dict(alternatives), accept=accepted.__contains__, limits=limits)
 
 
-def accepts(needs: tuple[frozenset[int], ...]) -> Callable[[tuple[int, ...]], bool]:
-    """Whether labels end a value that the parent can live with."""
-
-    def is_enough(labels: tuple[int, ...]) -> bool:
-        if any(label < STRING for label in labels):
-            return True
-        answered = answers(labels)
-        return bool(labels) and any(need <= answered for need in needs)
-
-    return is_enough
-
-
-def answers(labels: tuple[int, ...]) -> frozenset[int]:
-    """The questions that a string or number with these labels answers; label STRING + 0 is "a string at all"."""
-    return frozenset(label % STRING - 1 for label in labels if label % STRING)
+@lru_cache(maxsize=256)
+def label_sets(alternatives: Alternatives, limits: Limits) -> frozenset[tuple[int, ...]]:
+    """All sets of labels with which a text of these alternatives can end; builds the whole automaton."""
+    made = _fast.tabulate(shared_dfa(alternatives, limits), limits.max_dfa_states)
+    return frozenset(labels for labels in made.labels if labels)
 
 
 @lru_cache(maxsize=64)
@@ -102,29 +92,32 @@ class Structure:
         return shared_dfa(tuple(alternatives))
 
 
-FREE_KEY = concat(QUOTE, Repeat(ONE_SPELLING, 0, None), QUOTE)
+class Keys:
+    """The lexemes of property names in one spelling."""
+
+    def __init__(self, spelling: Spelling, limits: Limits) -> None:
+        self.spelling, self.limits = spelling, limits
+        self.free = shared_dfa(((NEW_KEY, spelling.every),))  # one automaton for all objects: its masks are made once
+        self._known: dict[tuple[tuple[str, ...], frozenset[str]], _fast.Dfa] = {}
+
+    def only(self, names: Mapping[str, int]) -> _fast.Dfa:
+        """The keys of an object that has no others; `names` : their numbers, which are the labels above KEY."""
+        return shared_dfa(tuple((KEY + number, self.spelling.words((name,))) for name, number in names.items()))
+
+    def known(self, names: tuple[str, ...], seen: frozenset[str]) -> _fast.Dfa:
+        """The keys that a free key must differ from: declared ones (label KEY + place), and free ones seen before (TAKEN).
+
+        Not which of them may come: so all positions in an object share one automaton, as long as no free key was written.
+        """
+        found = self._known.get((names, seen))
+        if found is None:
+            if len(self._known) > MAX_KNOWN:
+                self._known.clear()
+            known = {KEY + number: self.spelling.words((name,)) for number, name in enumerate(names)}
+            free = sorted(seen.difference(names))
+            found = compile_dfa(known | ({TAKEN: self.spelling.words(free)} if free else {}))
+            self._known[names, seen] = found
+        return found
 
 
-def free_key() -> _fast.Dfa:
-    """Any key; one automaton for all objects, so that its masks are made once."""
-    return shared_dfa(((NEW_KEY, FREE_KEY),))
-
-
-def keys(names: Mapping[str, int]) -> _fast.Dfa:
-    """The keys of an object that has no others; `names` : their numbers, which are the labels above KEY."""
-    return shared_dfa(tuple((KEY + number, _quoted(name)) for name, number in names.items()))
-
-
-@lru_cache(maxsize=1024)
-def known_keys(names: tuple[str, ...], seen: frozenset[str]) -> _fast.Dfa:
-    """The keys that a free key must differ from: declared ones (label KEY + place), and free ones seen before (TAKEN).
-
-    Not which of them may come: so all positions in an object share one automaton, as long as no free key was written.
-    """
-    known = {KEY + number: _quoted(name) for number, name in enumerate(names)}
-    free = sorted(seen.difference(names))
-    return compile_dfa(known | ({TAKEN: union(*map(_quoted, free))} if free else {}))
-
-
-def _quoted(name: str) -> Node:
-    return Literal(f'"{spell_text(name)}"')
+MAX_KNOWN = 1024  # automata of known keys kept

@@ -1,5 +1,7 @@
 """Numbers as json.dumps writes them, with exact bounds: digit by digit, so that the texts are a regular language.
 
+numbers="json":
+
     integer   -?(0|[1-9][0-9]{0,19})                          zero has no sign, no fraction, no exponent
     decimal   integer, then at most 20 fraction digits
     scientific  -?[1-9](.[0-9]{1,16})?e(-05 .. -307 | +16 .. +307)     where repr(float) uses it
@@ -16,24 +18,19 @@ from decimal import Decimal
 from functools import lru_cache
 from math import inf, nextafter
 
-from guided.automata.syntax import EMPTY, NEVER, Literal, Node, Repeat, chars, concat, optional, union
+from guided.automata.syntax import EMPTY, NEVER, Both, Literal, Node, Repeat, chars, concat, optional, union
+from guided.schema.multiples import multiple
 
 INTEGER_DIGITS = 20
 FRACTION_DIGITS = 20
 MANTISSA_DIGITS = 16  # after the point, in scientific notation
 EXPONENTS = ((-307, -5), (16, 307))
 
+ANY_EXPONENT = 20  # numbers="any": exponents up to this, either sign
+
 DIGIT = chars((0x30, 0x39))
+_ZEROS = Repeat(Literal("0"), 1, FRACTION_DIGITS)
 Bound = tuple[Decimal, bool]  # value, and whether it is itself outside
-
-
-def number_lexeme(low: Bound | None, high: Bound | None, *, is_integer: bool) -> Node:
-    """The texts of the numbers (or integers) between two bounds; None is no bound."""
-    if not is_integer:
-        low, high = _closed(low, up=True), _closed(high, up=False)
-    if low and high and (low[0] > high[0] or (low[0] == high[0] and (low[1] or high[1]))):
-        return NEVER
-    return _number(low, high, is_integer, INTEGER_DIGITS, FRACTION_DIGITS)
 
 
 def _closed(bound: Bound | None, *, up: bool) -> Bound | None:
@@ -42,8 +39,101 @@ def _closed(bound: Bound | None, *, up: bool) -> Bound | None:
     return Decimal(repr(nextafter(float(bound[0]), inf if up else -inf))), False
 
 
+class Numbers:
+    """The number texts of one setting: "json", or "any"."""
+
+    def __init__(self, setting: str) -> None:
+        self.setting = setting
+        self.integers_are_bare = setting == "json"  # 1 is written for an integer, though 1.0 is one too
+
+    def between(self, low: Bound | None, high: Bound | None, *, exponents: bool) -> Node:
+        """All numbers between two bounds.  exponents : whether they may have one (json; "any" always has)."""
+        low, high = _closed(low, up=True), _closed(high, up=False)
+        if _is_empty(low, high):
+            return NEVER
+        if self.setting == "any":
+            return _any_number(low, high, None)
+        return _number(low, high, False, INTEGER_DIGITS, FRACTION_DIGITS, exponents)
+
+    def whole(self, low: Bound | None, high: Bound | None, *, lexical: bool, exponents: bool) -> Node:
+        """The integers between two bounds.  lexical : only those without point and exponent."""
+        if _is_empty(low, high):
+            return NEVER
+        bare = _number(low, high, True, INTEGER_DIGITS, 0)
+        if lexical:
+            return bare
+        if self.setting == "any":
+            return _any_number(low, high, Decimal(1))
+        zeros = concat(bare, optional(concat(Literal("."), Repeat(Literal("0"), 1, FRACTION_DIGITS))))
+        return union(zeros, _large(low, high)) if exponents else zeros
+
+    def equal(self, values: list[Decimal], *, exponents: bool) -> Node:
+        """All texts of these numbers."""
+        return union(*(self.between((value, False), (value, False), exponents=exponents) for value in values))
+
+    def multiple(self, divisor: Decimal) -> Node:
+        """All texts of the multiples of `divisor`, within any bounds."""
+        if self.setting == "any":
+            return _any_number(None, None, divisor)
+        return multiple(divisor)
+
+    @staticmethod
+    def spelled(text: str) -> str:
+        """The text of a number of enum or const."""
+        return text.replace("E", "e")
+
+
+def _is_empty(low: Bound | None, high: Bound | None) -> bool:
+    return bool(low and high and (low[0] > high[0] or (low[0] == high[0] and (low[1] or high[1]))))
+
+
 @lru_cache(maxsize=256)
-def _number(low: Bound | None, high: Bound | None, is_integer: bool, n_digits: int, n_fraction: int) -> Node:
+def _any_number(low: Bound | None, high: Bound | None, divisor: Decimal | None) -> Node:
+    """Every spelling: up to 20 digits on each side of the point, exponents from -20 to 20."""
+    parts: list[Node] = []
+    for exponent in (None, *range(-ANY_EXPONENT, ANY_EXPONENT + 1)):
+        shift = -(exponent or 0)
+        least = None if low is None else (_shift(low[0], shift), low[1])
+        most = None if high is None else (_shift(high[0], shift), high[1])
+        zero = (Decimal(0), False)
+        mantissa = _number(least, most, False, INTEGER_DIGITS, FRACTION_DIGITS, False)
+        if (least is None or least <= zero) and (most is None or most[0] > 0 or most == zero):
+            mantissa = union(mantissa, concat(Literal("-0"), optional(concat(Literal("."), _ZEROS))))
+        if mantissa == NEVER:
+            continue
+        if divisor is not None:
+            mantissa = Both((mantissa, multiple(_shift(divisor, shift))))
+        parts.append(mantissa if exponent is None else concat(mantissa, _any_exponent(exponent)))
+    return union(*parts)
+
+
+def _any_exponent(exponent: int) -> Node:
+    sign: Node = optional(Literal("+")) if exponent > 0 else Literal("-") if exponent else optional(chars("+-"))
+    return concat(chars("eE"), sign, Repeat(Literal("0"), 0, 2), Literal(str(abs(exponent))))
+
+
+def _large(low: Bound | None, high: Bound | None) -> Node:
+    """Numbers with exponents from 16 up, all of them whole."""
+    above: Bound = (Decimal(0), True)
+    parts: list[Node] = []
+    if high is None or high[0] > 0:
+        parts.append(_scientific(low if low is not None and low[0] > 0 else above, high, EXPONENTS[1:]))
+    if low is None or low[0] < 0:
+        floor = above if high is None or high[0] >= 0 else (high[0].copy_negate(), high[1])
+        roof = None if low is None else (low[0].copy_negate(), low[1])
+        parts.append(concat(Literal("-"), _scientific(floor, roof, EXPONENTS[1:])))
+    return union(*parts)
+
+
+@lru_cache(maxsize=256)
+def _number(
+    low: Bound | None,
+    high: Bound | None,
+    is_integer: bool,
+    n_digits: int,
+    n_fraction: int,
+    exponents: bool = True,
+) -> Node:
     zero: Bound = (Decimal(0), False)
     above: Bound = (Decimal(0), True)
     n_fraction = 0 if is_integer else n_fraction
@@ -51,13 +141,13 @@ def _number(low: Bound | None, high: Bound | None, is_integer: bool, n_digits: i
     if high is None or (high >= zero and high != above):  # the numbers from 0 up
         floor = low if low is not None and low[0] >= 0 else zero
         parts.append(_plain(floor, high, n_digits, n_fraction))
-        if not is_integer:
+        if not is_integer and exponents:
             parts.append(_scientific(floor, high))
     if low is None or low[0] < 0:  # those below 0, by their distance from it
         floor = above if high is None or high[0] >= 0 else (high[0].copy_negate(), high[1])
         roof = None if low is None else (low[0].copy_negate(), low[1])
         parts.append(concat(Literal("-"), _plain(floor, roof, n_digits, n_fraction)))
-        if not is_integer:
+        if not is_integer and exponents:
             parts.append(concat(Literal("-"), _scientific(floor, roof)))
     return union(*parts)
 
@@ -183,7 +273,7 @@ def _merge(parts: Iterable[Node]) -> Node:
     return union(*(concat(chars(*((code, code) for code in codes)), rest) for rest, codes in by_rest.items()))
 
 
-def _scientific(low: Bound, high: Bound | None) -> Node:
+def _scientific(low: Bound, high: Bound | None, spans: tuple[tuple[int, int], ...] = EXPONENTS) -> Node:
     """Numbers without sign in scientific notation between low >= 0 and high."""
     low_exponent = low[0].adjusted() if low[0] else -10_000
     high_exponent = 10_000 if high is None else high[0].adjusted() if high[0] else -10_000
@@ -191,7 +281,7 @@ def _scientific(low: Bound, high: Bound | None) -> Node:
         return NEVER
     parts: list[Node] = []
     anything = concat(chars((0x31, 0x39)), optional(concat(Literal("."), Repeat(DIGIT, 1, MANTISSA_DIGITS))))
-    for first, last in EXPONENTS:
+    for first, last in spans:
         inside = range(max(first, low_exponent + 1), min(last, high_exponent - 1) + 1)
         parts.append(concat(anything, Literal("e"), _exponents(inside)))
         for exponent in {low_exponent, high_exponent}:
