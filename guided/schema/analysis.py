@@ -9,7 +9,6 @@ unless it is the outermost one.  A "yes" keeps its rule, and rules put together 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations
 from typing import Any
 
 from guided.errors import LimitExceeded
@@ -38,6 +37,7 @@ class Analysis:
         self.document, self.locations, self.formulas = residuals.document, residuals.locations, residuals.formulas
         self.comma, self.colon = f"{space},{space}", f"{space}:{space}"
         self.approximate = False  # some answer was "yes" because the steps allowed ran out
+        self._spend = scalars.spender()
         self._rules: dict[Unknown, Rule] = {}
         self._without: set[Unknown] = set()
 
@@ -64,7 +64,7 @@ class Analysis:
 
     def _search(self, root: Unknown) -> bool:
         rules, without = self._rules, self._without
-        spend = self.scalars.spender()
+        spend = self._spend = self.scalars.spender()
         unknowns, options, tried, deepest = [root], [self._options(root)], [None], [INFINITE]
         places: dict[Unknown, int] = {root: 0}
         while unknowns:
@@ -238,7 +238,7 @@ class Analysis:
         in_order = self.residuals.in_order
         tried: set[str] = set()
         is_open = False
-        for cube in formulas.cubes(residual.outs[0], self.scalars.spender(), self._needs_a_name):
+        for cube in formulas.cubes(residual.outs[0], self._spend, self._needs_a_name):
             needed = [
                 formulas.payload(literal)[1]
                 for literal in cube
@@ -297,16 +297,23 @@ class Analysis:
         known = {abs(node): node > 0 for node in member.goal}
         asked = sorted({n for q in member.pending for n in self.residuals.asked_nodes(q)} - known.keys())
         loose = self._loose(member)  # asked only where "yes" can but help: a "no" need not be enforced
-        for size in range(len(asked) + 1):
-            for holding in combinations(asked, size):
-                answers = {**known, **{node: node in holding for node in asked}}
-                after = self.residuals.settle(member.after, member.pending, answers)
-                if after.outs[0] == FALSE:
-                    continue
-                signed = [node if node in holding else -node for node in asked if node in holding or node not in loose]
-                goal = tuple(sorted({*member.goal, *signed}))
-                if not self.is_plainly_empty(goal):
-                    yield text, goal, after, 1
+        stack: list[tuple[bool, ...]] = [()]
+        while stack:
+            chosen = stack.pop()
+            self._spend(1)
+            signed = [
+                node if yes else -node for node, yes in zip(asked, chosen, strict=False) if yes or node not in loose
+            ]
+            goal = tuple(sorted({*member.goal, *signed}))
+            if signed and self.is_plainly_empty(goal):
+                continue
+            if len(chosen) < len(asked):
+                stack += [(*chosen, True), (*chosen, False)]
+                continue
+            answers = {**known, **dict(zip(asked, chosen, strict=True))}
+            after = self.residuals.settle(member.after, member.pending, answers)
+            if after.outs[0] != FALSE:
+                yield text, goal, after, 1
 
     def _loose(self, member: Member) -> set[int]:
         """The pending nodes whose atoms occur in the formula without negation only."""

@@ -210,11 +210,14 @@ class JsonContexts:
 
     def _restricted(self, link: Link, alternatives: lexers.Alternatives) -> _fast.Dfa:
         """The automaton of labelled answers, where only those may end a value with which the document can go on."""
+        possible = lexers.label_sets(alternatives, self.limits)
         accepted = frozenset(
             labels
-            for labels in lexers.label_sets(alternatives, self.limits)
+            for labels in possible
             if labels[-1] < STRING or self.frames.suffices(link, self._scalar_answers(link, labels))
         )
+        if accepted == possible:
+            return lexers.shared_dfa(alternatives, self.limits)
         return lexers.restricted_dfa(alternatives, accepted, self.limits)
 
     def _constant_answers(self, link: Link, kind: str) -> Answers:
@@ -318,21 +321,19 @@ class JsonContexts:
     def _complete_value(self, link: Link) -> str:
         """A value with answers that suffice, then the rest of the document."""
         best: str | None = None
-        for answers in self.frames.answer_sets(len(link.questions)):
+        for answers in self.frames.possible_answers(link):
             if self.frames.suffices(link, answers):
-                goal = self.frames.goal_of(link, answers)
-                if self.analysis.is_inhabited(goal):
-                    text = self.analysis.text(goal)
-                    if link.above is not None:
-                        value = scalar(text) if link.records and text[0] not in "[{" else None
-                        frame = self.frames.finished(link, answers, value)
-                        if frame is None:
-                            continue
-                        text += self._complete_frame(frame)
-                    if best is None or len(text) < len(best):
-                        best = text
-                    if len(link.questions) > 6:
-                        break
+                text = self.analysis.text(self.frames.goal_of(link, answers))
+                if link.above is not None:
+                    value = scalar(text) if link.records and text[0] not in "[{" else None
+                    frame = self.frames.finished(link, answers, value)
+                    if frame is None:
+                        continue
+                    text += self._complete_frame(frame)
+                if best is None or len(text) < len(best):
+                    best = text
+                if len(link.questions) > 6:
+                    break
         if best is None:
             raise LimitExceeded("max_formula_steps", self.limits.max_formula_steps, self.limits.max_formula_steps + 1)
         return best

@@ -7,9 +7,8 @@ Both are interned, so that equal futures are equal objects: the next item of an 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import combinations
 from typing import Any
 
 from guided.errors import LimitExceeded
@@ -23,6 +22,18 @@ from guided.schema.values import Value
 
 Answers = tuple[bool, ...]  # one for each question of a link; the first is always yes
 _UNKNOWN = object()
+
+
+def choices(n: int, is_possible: Callable[[Answers], bool]) -> Iterator[Answers]:
+    """Sets of n answers, the first of them yes, all of whose beginnings are possible; no before yes."""
+    stack: list[Answers] = [(True,)]
+    while stack:
+        answers = stack.pop()
+        if is_possible(answers):
+            if len(answers) == n:
+                yield answers
+            else:
+                stack += [(*answers, True), (*answers, False)]
 
 
 @dataclass(eq=False, slots=True)
@@ -100,14 +111,6 @@ class Frames:
 
     # ---- answers ----
 
-    @staticmethod
-    def answer_sets(n_questions: int) -> Iterator[Answers]:
-        """All sets of answers whose first is yes, those with few yes first."""
-        others = range(1, n_questions)
-        for size in range(n_questions):
-            for holding in combinations(others, size):
-                yield (True, *(number in holding for number in others))
-
     def outcome(self, link: Link, answers: Answers) -> Frame | None:
         """The frame above `link` after a value with these answers; None if nothing can follow.  Not for the root."""
         if not answers[0] or link.after is None:
@@ -151,27 +154,32 @@ class Frames:
     def link_is_alive(self, link: Link) -> bool:
         """Whether some value has answers with which the document can go on."""
         if link.is_alive is None:
-            link.is_alive = False
-            for answers in self.answer_sets(len(link.questions)):
-                if self.suffices(link, answers) and self.analysis.is_inhabited(self.goal_of(link, answers)):
-                    link.is_alive = True
-                    break
+            link.is_alive = any(self.suffices(link, answers) for answers in self.possible_answers(link))
         return link.is_alive
+
+    def possible_answers(self, link: Link) -> Iterator[Answers]:
+        """The sets of answers that some value has."""
+        inhabited = self.analysis.is_inhabited
+
+        def is_possible(answers: Answers) -> bool:
+            return inhabited(self.goal_of(link, answers))
+
+        return choices(len(link.questions), is_possible)
 
     @staticmethod
     def goal_of(link: Link, answers: Answers) -> Goal:
-        """The goal that is met by the values with exactly these answers."""
-        if len(link.questions) == 1:
+        """The goal that is met by the values with exactly these answers (to the first questions)."""
+        if len(answers) == 1:
             return link.questions[0]
-        signed = [goal[0] if yes else -goal[0] for goal, yes in zip(link.questions[1:], answers[1:], strict=True)]
+        signed = [goal[0] if yes else -goal[0] for goal, yes in zip(link.questions[1:], answers[1:], strict=False)]
         return tuple(sorted({*link.questions[0], *signed}))
 
     def projected(self, frame: Frame, answers: Answers) -> Residual:
-        """The residual of `frame` under the demand that it ends with exactly these answers."""
+        """The residual of `frame` under the demand that it ends with exactly these (first) answers."""
         residual = frame.residual
         if len(residual.outs) == 1:
             return residual
-        outs = [out if yes else -out for out, yes in zip(residual.outs, answers, strict=True)]
+        outs = [out if yes else -out for out, yes in zip(residual.outs, answers, strict=False)]
         return self.residuals.with_outs(residual, (self.formulas.all_of(outs),))
 
     def is_live(self, frame: Frame) -> bool:
@@ -183,8 +191,12 @@ class Frames:
     def choice(self, frame: Frame) -> Answers | None:
         """Answers with which `frame` can be finished; None if there are none."""
         if frame.choice is None:
-            for answers in self.answer_sets(len(frame.residual.outs)):
-                if self.suffices(frame.link, answers) and self.analysis.is_live(self.projected(frame, answers)):
+
+            def is_possible(answers: Answers) -> bool:
+                return self.analysis.is_live(self.projected(frame, answers))
+
+            for answers in choices(len(frame.residual.outs), is_possible):
+                if self.suffices(frame.link, answers):
                     frame.choice = answers
                     break
         return frame.choice

@@ -69,7 +69,18 @@ class Numbers:
 
     def equal(self, values: list[Decimal], *, exponents: bool) -> Node:
         """All texts of these numbers."""
-        return union(*(self.between((value, False), (value, False), exponents=exponents) for value in values))
+        return union(*(self._equal(value, exponents) for value in values))
+
+    def _equal(self, value: Decimal, exponents: bool) -> Node:
+        if self.setting == "any" or not (value == 0 or Decimal("1e-4") <= abs(value) < Decimal("1e16")):
+            return self.between((value, False), (value, False), exponents=exponents)
+        text = format(value.normalize(), "f") if value else "0"
+        zeros = FRACTION_DIGITS - len(text.partition(".")[2])
+        if zeros < 0:
+            return NEVER
+        if "." in text:
+            return concat(Literal(text), Repeat(Literal("0"), 0, zeros))
+        return concat(Literal(text), optional(concat(Literal("."), Repeat(Literal("0"), 1, zeros))))
 
     def multiple(self, divisor: Decimal) -> Node:
         """All texts of the multiples of `divisor`, within any bounds."""

@@ -22,6 +22,9 @@ from guided.schema.numbers import Numbers
 from guided.schema.strings import Spelling
 
 
+MAX_GUESSES = 64  # values of one enum that are tried before an automaton is made
+
+
 class Scalars:
     """Trees of the string and number formulas of one schema."""
 
@@ -232,13 +235,32 @@ class Scalars:
         return self._shortest[key]
 
     def _find_shortest(self, formula: int, kind: str) -> str | None:
-        if kind == "string":
-            for unit in self.formulas.units(formula):
-                atom = self.formulas.payload(unit)
-                if unit > 0 and atom[0] == "strings":
-                    texts = [text for text in atom[1] if self.holds(formula, text)]
-                    spelled = (self.spelling.text(text) for text in texts)
-                    return min(spelled, key=lambda text: (len(text), text), default=None)
+        found = self._guessed_text(formula) if kind == "string" else self._guessed_number(formula)
+        if found is not None:
+            return found
         label = (STRING if kind == "string" else NUMBER) + 1
         dfa = shared_dfa(((label, self.tree(formula, kind, exact=False)),), self.limits)
         return None if dfa.start == _fast.DEAD else str(bytes(dfa.completion(dfa.start)), "utf-8")
+
+    def _guessed_text(self, formula: int) -> str | None:
+        """A string near what the formula speaks of, without any automaton; None if none of those fits."""
+        atoms = [self.formulas.payload(atom) for atom in self.formulas.atoms(formula)]
+        named = {text for atom in atoms if atom[0] == "strings" for text in sorted(atom[1])[:MAX_GUESSES]}
+        sizes = {0, *(atom[1] for atom in atoms if atom[0] == "length" and atom[1] <= MAX_GUESSES)}
+        plain = ["a" * size for size in sorted(sizes)]
+        plain += [f"{'a' * (size - 1)}b" for size in sorted(sizes) if size]
+        guesses = [*plain, "b", *sorted(named, key=len)]
+        return next((self.spelling.text(text) for text in guesses if self.holds(formula, text)), None)
+
+    def _guessed_number(self, formula: int) -> str | None:
+        atoms = [self.formulas.payload(atom) for atom in self.formulas.atoms(formula)]
+        named: dict[str, None] = {}
+        near: set[int] = {0, 1, -1, 2}
+        for atom in atoms:
+            if atom[0] == "numbers":
+                named.update(dict.fromkeys(atom[1][:MAX_GUESSES]))
+            elif atom[0] in ("low", "high") and abs(atom[1]) < 10**15:
+                near.update((int(atom[1]) + step for step in (-1, 0, 1)))
+        near.update(int(Decimal(text)) + 1 for text in named if abs(Decimal(text)) < 10**15)
+        guesses = [*map(str, sorted(near, key=lambda value: (len(str(value)), value))), *named]
+        return next((self.numbers.spelled(text) for text in guesses if self.fitting_numbers(formula, (text,))), None)
