@@ -7,7 +7,9 @@ how many of the k fraction digits were read; digits after those must be zeros.
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Context, Decimal
+from fractions import Fraction
+from math import lcm
 from typing import Any
 
 from guided.automata.syntax import Made
@@ -19,6 +21,40 @@ MAX_STATES = 20_000
 def multiple(divisor: Decimal) -> Made:
     """Texts -?[0-9]+(.[0-9]+)? of whole multiples of `divisor` > 0.  Raises LimitExceeded for divisors with many digits."""
     return Made(f"multiple of {divisor.normalize()}", _maker(divisor))
+
+
+def is_small(divisor: Decimal) -> bool:
+    """Whether an automaton can keep remainders by `divisor`."""
+    _, digits, exponent = divisor.normalize().as_tuple()
+    assert isinstance(exponent, int)
+    return int("".join(map(str, digits))) * (max(0, -exponent) + 1) <= MAX_STATES
+
+
+def first_multiples(divisors: list[Decimal], low: Decimal | None, high: Decimal | None, n: int) -> list[Fraction]:
+    """The n common multiples of `divisors` that are nearest to zero between two bounds."""
+    step = Fraction(divisors[0])
+    for divisor in divisors[1:]:
+        other = Fraction(divisor)
+        step = Fraction(lcm(step.numerator * other.denominator, other.numerator * step.denominator),
+                        step.denominator * other.denominator)  # fmt: skip
+    first = None if low is None else -(-Fraction(low) // step)
+    last = None if high is None else Fraction(high) // step
+    if first is not None and first > 0:
+        numbers = range(first, first + n)
+    elif last is not None and last < 0:
+        numbers = range(last, last - n, -1)
+    else:
+        numbers = range(-(n // 2), n // 2)
+    return [k * step for k in numbers if (first is None or k >= first) and (last is None or k <= last)]
+
+
+def decimal_text(value: Fraction) -> str | None:
+    """A fraction as a decimal text of at most 20 digits on either side of the point; None if there is none."""
+    scaled = value * 10**20
+    if scaled.denominator != 1 or abs(value) >= 10**20:
+        return None
+    text = format(Decimal(scaled.numerator).scaleb(-20, Context(prec=60)).normalize(Context(prec=60)), "f")
+    return text
 
 
 def _maker(divisor: Decimal) -> Callable[[Any, int], int]:

@@ -18,7 +18,7 @@ from decimal import Decimal
 from functools import lru_cache
 from math import inf, nextafter
 
-from guided.automata.syntax import EMPTY, NEVER, Both, Literal, Node, Repeat, chars, concat, optional, union
+from guided.automata.syntax import EMPTY, NEVER, Both, Literal, Node, Repeat, Words, chars, concat, optional, union
 from guided.schema.multiples import multiple
 
 INTEGER_DIGITS = 20
@@ -29,7 +29,8 @@ EXPONENTS = ((-307, -5), (16, 307))
 ANY_EXPONENT = 20  # numbers="any": exponents up to this, either sign
 
 DIGIT = chars((0x30, 0x39))
-_ZEROS = Repeat(Literal("0"), 1, FRACTION_DIGITS)
+_POINT_ZEROS = optional(concat(Literal("."), Repeat(Literal("0"), 1, FRACTION_DIGITS)))
+_WHOLE = union(Literal("0"), concat(chars((0x31, 0x39)), Repeat(DIGIT, 0, INTEGER_DIGITS - 1)))
 Bound = tuple[Decimal, bool]  # value, and whether it is itself outside
 
 
@@ -52,7 +53,7 @@ class Numbers:
         if _is_empty(low, high):
             return NEVER
         if self.setting == "any":
-            return _any_number(low, high, None)
+            return _any_number(low, high, exponents)
         return _number(low, high, False, INTEGER_DIGITS, FRACTION_DIGITS, exponents)
 
     def whole(self, low: Bound | None, high: Bound | None, *, lexical: bool, exponents: bool) -> Node:
@@ -63,7 +64,9 @@ class Numbers:
         if lexical:
             return bare
         if self.setting == "any":
-            return _any_number(low, high, Decimal(1))
+            if low is None and high is None:
+                return _any_whole(exponents)
+            return Both((_any_whole(exponents), _any_number(low, high, exponents)))
         zeros = concat(bare, optional(concat(Literal("."), Repeat(Literal("0"), 1, FRACTION_DIGITS))))
         return union(zeros, _large(low, high)) if exponents else zeros
 
@@ -72,7 +75,9 @@ class Numbers:
         return union(*(self._equal(value, exponents) for value in values))
 
     def _equal(self, value: Decimal, exponents: bool) -> Node:
-        if self.setting == "any" or not (value == 0 or Decimal("1e-4") <= abs(value) < Decimal("1e16")):
+        if self.setting == "any":
+            return _any_equal(value, exponents)
+        if not (value == 0 or Decimal("1e-4") <= abs(value) < Decimal("1e16")):
             return self.between((value, False), (value, False), exponents=exponents)
         text = format(value.normalize(), "f") if value else "0"
         zeros = FRACTION_DIGITS - len(text.partition(".")[2])
@@ -83,9 +88,7 @@ class Numbers:
         return concat(Literal(text), optional(concat(Literal("."), Repeat(Literal("0"), 1, zeros))))
 
     def multiple(self, divisor: Decimal) -> Node:
-        """All texts of the multiples of `divisor`, within any bounds."""
-        if self.setting == "any":
-            return _any_number(None, None, divisor)
+        """All texts without exponent of the multiples of `divisor`, within any bounds."""
         return multiple(divisor)
 
     @staticmethod
@@ -99,28 +102,72 @@ def _is_empty(low: Bound | None, high: Bound | None) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _any_number(low: Bound | None, high: Bound | None, divisor: Decimal | None) -> Node:
+def _any_number(low: Bound | None, high: Bound | None, exponents: bool) -> Node:
     """Every spelling: up to 20 digits on each side of the point, exponents from -20 to 20."""
+    if low is None and high is None:
+        plain = concat(optional(Literal("-")), _WHOLE, optional(concat(Literal("."), Repeat(DIGIT, 1, FRACTION_DIGITS))))
+        return concat(plain, optional(_power(-ANY_EXPONENT, ANY_EXPONENT))) if exponents else plain
     parts: list[Node] = []
-    for exponent in (None, *range(-ANY_EXPONENT, ANY_EXPONENT + 1)):
+    for exponent in (None, *(range(-ANY_EXPONENT, ANY_EXPONENT + 1) if exponents else ())):
         shift = -(exponent or 0)
         least = None if low is None else (_shift(low[0], shift), low[1])
         most = None if high is None else (_shift(high[0], shift), high[1])
         zero = (Decimal(0), False)
         mantissa = _number(least, most, False, INTEGER_DIGITS, FRACTION_DIGITS, False)
         if (least is None or least <= zero) and (most is None or most[0] > 0 or most == zero):
-            mantissa = union(mantissa, concat(Literal("-0"), optional(concat(Literal("."), _ZEROS))))
-        if mantissa == NEVER:
-            continue
-        if divisor is not None:
-            mantissa = Both((mantissa, multiple(_shift(divisor, shift))))
-        parts.append(mantissa if exponent is None else concat(mantissa, _any_exponent(exponent)))
+            mantissa = union(mantissa, concat(Literal("-0"), _POINT_ZEROS))
+        if mantissa != NEVER:
+            parts.append(mantissa if exponent is None else concat(mantissa, _power(exponent, exponent)))
     return union(*parts)
 
 
-def _any_exponent(exponent: int) -> Node:
-    sign: Node = optional(Literal("+")) if exponent > 0 else Literal("-") if exponent else optional(chars("+-"))
-    return concat(chars("eE"), sign, Repeat(Literal("0"), 0, 2), Literal(str(abs(exponent))))
+@lru_cache(maxsize=2)
+def _any_whole(exponents: bool) -> Node:
+    """Every spelling of a whole number within the same caps."""
+    parts: list[Node] = [concat(_WHOLE, _POINT_ZEROS)]
+    if exponents:
+        parts = [concat(_WHOLE, _POINT_ZEROS, optional(_power(0, ANY_EXPONENT)))]
+        parts.append(concat(Literal("0"), _POINT_ZEROS, _power(-ANY_EXPONENT, -1)))
+        for digits in range(1, ANY_EXPONENT + 1):  # so many fraction digits, or trailing zeros, are shifted away
+            rest = Repeat(Literal("0"), 0, FRACTION_DIGITS - digits)
+            shifted = concat(Literal("."), Repeat(DIGIT, digits, digits), rest, _power(digits, ANY_EXPONENT))
+            parts.append(concat(_WHOLE, shifted))
+            if digits < INTEGER_DIGITS:
+                ending = concat(
+                    chars((0x31, 0x39)), Repeat(DIGIT, 0, INTEGER_DIGITS - 1 - digits), Literal("0" * digits)
+                )
+                parts.append(concat(ending, _POINT_ZEROS, _power(-digits, -digits)))
+    return concat(optional(Literal("-")), union(*parts))
+
+
+def _any_equal(value: Decimal, exponents: bool) -> Node:
+    """Every spelling of one number within the same caps."""
+    if value == 0:
+        zero = concat(optional(Literal("-")), Literal("0"), _POINT_ZEROS)
+        return concat(zero, optional(_power(-ANY_EXPONENT, ANY_EXPONENT))) if exponents else zero
+    parts: list[Node] = []
+    for exponent in (None, *(range(-ANY_EXPONENT, ANY_EXPONENT + 1) if exponents else ())):
+        text = format(_shift(value.normalize(), -(exponent or 0)), "f")
+        whole, _, fraction = text.lstrip("-").partition(".")
+        if len(whole) > INTEGER_DIGITS or len(fraction) > FRACTION_DIGITS:
+            continue
+        zeros = Repeat(Literal("0"), 0, FRACTION_DIGITS - len(fraction))
+        mantissa = concat(Literal(text), zeros if fraction else _POINT_ZEROS)
+        parts.append(mantissa if exponent is None else concat(mantissa, _power(exponent, exponent)))
+    return union(*parts)
+
+
+def _power(low: int, high: int) -> Node:
+    """Exponents low..high, with up to two leading zeros."""
+    parts: list[Node] = []
+    zeros = Repeat(Literal("0"), 0, 2)
+    if high >= 0:
+        digits = Words(tuple(str(n) for n in range(max(low, 0), high + 1)))
+        parts.append(concat(optional(Literal("+")), zeros, digits))
+    if low <= 0:
+        digits = Words(tuple(str(-n) for n in range(low, min(high, 0) + 1)))
+        parts.append(concat(Literal("-"), zeros, digits))
+    return concat(chars("eE"), union(*parts))
 
 
 def _large(low: Bound | None, high: Bound | None) -> Node:

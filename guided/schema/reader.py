@@ -358,8 +358,8 @@ def fill_constants(document: Document, node: SchemaNode, values: list[Any]) -> N
             constants.add({None: "null", True: "true", False: "false"}[value])
         elif isinstance(value, str):
             strings[value] = None
-        elif isinstance(value, (int, float)):
-            numbers[repr(value)] = None
+        elif isinstance(value, (int, float, Decimal)):
+            numbers[str(value)] = None
         else:
             nested.append(constant_node(document, node.pointer, value))
     node.strings, node.numbers = tuple(strings), tuple(numbers)

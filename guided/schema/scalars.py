@@ -18,10 +18,12 @@ from guided.errors import LimitExceeded
 from guided.schema.formula import FALSE, TRUE, Atom, Cube
 from guided.schema.lexers import NUMBER, STRING, shared_dfa
 from guided.schema.locations import Locations
+from guided.schema.multiples import MAX_STATES, decimal_text, first_multiples, is_small
 from guided.schema.numbers import Numbers
 from guided.schema.strings import Spelling
 
 
+MAX_MULTIPLES = 1_000  # of a divisor with many digits that may be written
 MAX_GUESSES = 64  # values of one enum that are tried before an automaton is made
 
 
@@ -132,6 +134,7 @@ class Scalars:
         groups: list[tuple[str, ...]] = []
         positive: list[Node] = []
         negative: list[Node] = []
+        large: list[Decimal] = []
         low: tuple[Decimal, bool] | None = None
         high: tuple[Decimal, bool] | None = None
         for literal in cube:
@@ -145,6 +148,8 @@ class Scalars:
                 groups.append(atom[1])
             elif kind == "numbers":
                 negative.append(numbers.equal([Decimal(text) for text in atom[1]], exponents=not plain))
+            elif kind == "multiple" and literal > 0 and not is_small(atom[1]):
+                large.append(atom[1])
             elif kind == "multiple":
                 (positive if literal > 0 else negative).append(numbers.multiple(atom[1]))
             elif (kind == "low") == (literal > 0):
@@ -153,6 +158,12 @@ class Scalars:
             else:
                 bound = (atom[1], atom[2] if literal > 0 else not atom[2])
                 high = bound if high is None or (bound[0], not bound[1]) < (high[0], not high[1]) else high
+        if large and not groups:  # no automaton keeps such remainders: some multiples, written out
+            if exact:
+                raise LimitExceeded("max_dfa_states", MAX_STATES, int(large[0]), f"multipleOf {large[0]} below 'not'")
+            steps = [*large, *([Decimal(1)] if is_integer else [])]
+            found = first_multiples(steps, low and low[0], high and high[0], MAX_MULTIPLES)
+            groups = [tuple(text for value in found if (text := decimal_text(value)) is not None)]
         if groups:
             return self._listed(groups, low, high, is_integer, is_lexical, positive, negative, exact=exact)
         if is_integer:
