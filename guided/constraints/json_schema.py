@@ -21,8 +21,8 @@ def json_schema(
     whitespace: str = "flexible",
     on_unsupported: Literal["error", "ignore"] = "error",
     formats: Literal["assert", "annotate"] = "assert",
-    numbers: Literal["json"] = "json",
-    escapes: Literal["shortest"] = "shortest",
+    numbers: Literal["json", "any"] = "json",
+    escapes: Literal["shortest", "any"] = "shortest",
     registry: Mapping[str, Any] | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Constraint:
@@ -46,8 +46,8 @@ def json_schema(
     _check("order", order, ("schema", "any"))
     _check("on_unsupported", on_unsupported, ("error", "ignore"))
     _check("formats", formats, ("assert", "annotate"))
-    _check("numbers", numbers, ("json",))
-    _check("escapes", escapes, ("shortest",))
+    _check("numbers", numbers, ("json", "any"))
+    _check("escapes", escapes, ("shortest", "any"))
     if not isinstance(whitespace, str):
         raise ConstraintError("whitespace is 'flexible', 'compact' or a regular expression")
     parse: Callable[[str], Any] = json.loads
@@ -59,7 +59,7 @@ def json_schema(
         name, schema, parse = f"json_schema({described.name})", described.schema, described.parse
     options = Options(ignore=on_unsupported == "ignore", assert_formats=formats == "assert", limits=limits)
     document = load(schema, options, registry)
-    contexts = JsonContexts(document, in_order=order == "schema", whitespace=whitespace)
+    contexts = JsonContexts(document, in_order=order == "schema", whitespace=whitespace, numbers=numbers, escapes=escapes)
     check(document, contexts)
     settings = {"order": order, "whitespace": whitespace, "formats": formats, "numbers": numbers, "escapes": escapes}
     return Constraint(
@@ -78,18 +78,12 @@ def _check(name: str, value: Any, allowed: tuple[str, ...]) -> None:
 
 
 def check(document: Document, contexts: JsonContexts) -> None:
-    """Find now what would else be found while writing: patterns that are too large, a oneOf that is not exclusive."""
-    from guided.schema.exclusive import check_one_of
-
+    """Find now what would else be found while writing: patterns that are too large."""
     locations = contexts.locations
     for number, node in enumerate(document.nodes):
-        if node.texts or node.all_of:
+        if node.texts:
             formula = locations.formula(number, "string")
-            atoms = locations.formulas.atoms(formula)
-            languages = [atom[1] for atom in atoms if atom[0] == "text"]
-            if any(name.startswith("pattern ") for name in languages) or (languages and len(atoms) > 1):
-                contexts.prepare(locations.lexeme(formula, "string"))
-    check_one_of(document, contexts)
+            contexts.prepare(formula, "string")
 
 
 def report(document: Document, contexts: JsonContexts, settings: dict[str, str]) -> dict[str, Any]:
