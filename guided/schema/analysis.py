@@ -264,7 +264,7 @@ class Analysis:
             for matched, name in self.tests.fresh(residual):
                 member = self.residuals.member(residual, (None, name, matched))
                 if member is not None:
-                    yield from self._answered(member, self._key_text(name))
+                    yield from self._helpful(residual, self._answered(member, self._key_text(name)))
 
     def _needs_a_name(self, literals: Any) -> bool:
         return any(literal > 0 and self.formulas.payload(literal)[0] == "has" for literal in literals)
@@ -284,7 +284,15 @@ class Analysis:
     def _named(self, residual: Residual, place: int, name: str) -> Iterator[Rule]:
         member = self.residuals.member(residual, (place, name, self.tests.class_of(residual, name)))
         if member is not None:
-            yield from self._answered(member, self._key_text(name))
+            yield from self._helpful(residual, self._answered(member, self._key_text(name)))
+
+    @staticmethod
+    def _helpful(residual: Residual, rules: Iterator[Rule]) -> Iterator[Rule]:
+        """Members that change what is asked; any other only uses a name up."""
+        for rule in rules:
+            after = rule[2]
+            if after is None or after.outs != residual.outs or after.tracks != residual.tracks:
+                yield rule
 
     def _key_text(self, name: str) -> str:
         return self.scalars.spelling.text(name) + self.colon
