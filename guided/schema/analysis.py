@@ -148,7 +148,7 @@ class Analysis:
             return
         kinds = {self.formulas.payload(atom)[0] for atom in residual.atoms}
         if "unique" in kinds:
-            for settled in self._answered(member, ""):
+            for settled in self._helpful(residual, self._answered(member, "")):
                 yield from self._distinct(settled)
             return
         if not member.pending and kinds <= {"items", "count"} and member.after.place == residual.place:
@@ -157,7 +157,7 @@ class Analysis:
                 least = max((self.formulas.payload(unit)[1] for unit in units if self._is_count(unit)), default=1)
                 yield "", member.goal, self._after_items(residual, least), least
                 return
-        yield from self._answered(member, "")
+        yield from self._helpful(residual, self._answered(member, ""))
 
     def _is_count(self, unit: int) -> bool:
         return unit > 0 and self.formulas.payload(unit)[0] == "count"
@@ -291,7 +291,12 @@ class Analysis:
         """Members that change what is asked; any other only uses a name up."""
         for rule in rules:
             after = rule[2]
-            if after is None or after.outs != residual.outs or after.tracks != residual.tracks:
+            if (
+                after is None
+                or after.outs != residual.outs
+                or after.tracks != residual.tracks
+                or (residual.kind == "array" and after.place != residual.place)
+            ):
                 yield rule
 
     def _key_text(self, name: str) -> str:
