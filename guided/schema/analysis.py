@@ -148,7 +148,7 @@ class Analysis:
             return
         kinds = {self.formulas.payload(atom)[0] for atom in residual.atoms}
         if "unique" in kinds:
-            for settled in self._answered(member, ""):
+            for settled in self._helpful(residual, self._answered(member, "")):
                 yield from self._distinct(settled)
             return
         if not member.pending and kinds <= {"items", "count"} and member.after.place == residual.place:
@@ -157,7 +157,7 @@ class Analysis:
                 least = max((self.formulas.payload(unit)[1] for unit in units if self._is_count(unit)), default=1)
                 yield "", member.goal, self._after_items(residual, least), least
                 return
-        yield from self._answered(member, "")
+        yield from self._helpful(residual, self._answered(member, ""))
 
     def _is_count(self, unit: int) -> bool:
         return unit > 0 and self.formulas.payload(unit)[0] == "count"
@@ -264,7 +264,7 @@ class Analysis:
             for matched, name in self.tests.fresh(residual):
                 member = self.residuals.member(residual, (None, name, matched))
                 if member is not None:
-                    yield from self._answered(member, self._key_text(name))
+                    yield from self._helpful(residual, self._answered(member, self._key_text(name)))
 
     def _needs_a_name(self, literals: Any) -> bool:
         return any(literal > 0 and self.formulas.payload(literal)[0] == "has" for literal in literals)
@@ -284,7 +284,20 @@ class Analysis:
     def _named(self, residual: Residual, place: int, name: str) -> Iterator[Rule]:
         member = self.residuals.member(residual, (place, name, self.tests.class_of(residual, name)))
         if member is not None:
-            yield from self._answered(member, self._key_text(name))
+            yield from self._helpful(residual, self._answered(member, self._key_text(name)))
+
+    @staticmethod
+    def _helpful(residual: Residual, rules: Iterator[Rule]) -> Iterator[Rule]:
+        """Members that change what is asked; any other only uses a name up."""
+        for rule in rules:
+            after = rule[2]
+            if (
+                after is None
+                or after.outs != residual.outs
+                or after.tracks != residual.tracks
+                or (residual.kind == "array" and after.place != residual.place)
+            ):
+                yield rule
 
     def _key_text(self, name: str) -> str:
         return self.scalars.spelling.text(name) + self.colon

@@ -31,9 +31,18 @@ _NAMES = {4: "DRAFT4", 6: "DRAFT6", 7: "DRAFT7", 8: "DRAFT201909", 9: "DRAFT2020
 
 def specification(dialect: Dialect) -> Any:
     """The dialect in `referencing`."""
+    import attrs
     import referencing.jsonschema as specifications
 
-    return getattr(specifications, _NAMES[dialect.rank])
+    found = getattr(specifications, _NAMES[dialect.rank])
+    if dialect.rank == 4:  # its booleans (additionalProperties: false) are asked for their id as well
+        own = specifications.DRAFT4
+        found = attrs.evolve(
+            found,
+            id_of=lambda raw: own.id_of(raw) if isinstance(raw, dict) else None,
+            subresources_of=lambda raw: (part for part in own.subresources_of(raw) if isinstance(part, dict)),
+        )
+    return found
 
 
 def dialect_of(raw: Any, default: Dialect, pointer: str, registry: Mapping[str, Any]) -> Dialect:

@@ -162,6 +162,7 @@ def _refuse_constant(name: str) -> None:
 
 
 _IDS = frozenset(("$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$dynamicRef", "$recursiveRef"))
+_DATA = frozenset(("enum", "const", "default", "examples", "example"))  # what stands under these is no schema
 
 
 def measure(raw: Any, limits: Limits) -> bool:
@@ -169,7 +170,7 @@ def measure(raw: Any, limits: Limits) -> bool:
 
     Returns whether some name in it might give or ask for an address of its own.
     """
-    has_ids = False
+    has_ids = is_data = False
     n_containers = 0
     waiting: list[tuple[Any, int, str]] = [(raw, 0, "")]
     while waiting:
@@ -178,7 +179,11 @@ def measure(raw: Any, limits: Limits) -> bool:
             for key in value:
                 if not isinstance(key, str):
                     raise UnsupportedSchema(f"a property name must be a string, not {show(key)}", pointer)
-            has_ids = has_ids or not _IDS.isdisjoint(value)
+            if not has_ids and depth and not _IDS.isdisjoint(value):  # an address at the root changes no pointer
+                is_data = not _DATA.isdisjoint(pointer.split("/"))
+                has_ids = not is_data and any(isinstance(value.get(word), (str, bool)) for word in _IDS)
+            elif not depth:
+                has_ids = any(word in value for word in _IDS - {"$id", "id", "$anchor"})
             children = [(child, f"{pointer}/{escape(key)}") for key, child in value.items()]
         elif isinstance(value, list):
             children = [(child, f"{pointer}/{index}") for index, child in enumerate(value)]

@@ -164,6 +164,8 @@ class Scalars:
             steps = [*large, *([Decimal(1)] if is_integer else [])]
             found = first_multiples(steps, low and low[0], high and high[0], MAX_MULTIPLES)
             groups = [tuple(text for value in found if (text := decimal_text(value)) is not None)]
+            listed = self._listed(groups, low, high, is_integer, False, [], [], exact=False, as_given=True)
+            return Both((listed, *positive, *(Not(node) for node in negative))) if positive or negative else listed
         if groups:
             return self._listed(groups, low, high, is_integer, is_lexical, positive, negative, exact=exact)
         if is_integer:
@@ -185,6 +187,7 @@ class Scalars:
         negative: list[Node],
         *,
         exact: bool,
+        as_given: bool = False,
     ) -> Node:
         """The numbers of enum or const that are within everything else."""
         values = [{Decimal(text) for text in group} for group in groups]
@@ -198,7 +201,7 @@ class Scalars:
         ]
         if not fitting:
             return union()
-        if exact or positive or negative or is_lexical or not self.numbers.integers_are_bare:
+        if not as_given and (exact or positive or negative or is_lexical or not self.numbers.integers_are_bare):
             base = self.numbers.equal([Decimal(text) for text in fitting], exponents=not (positive or negative))
             parts = [base, *positive, *(Not(node) for node in negative)]
             if is_lexical:

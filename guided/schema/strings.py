@@ -28,7 +28,7 @@ from guided.automata.syntax import (
     invert,
     union,
 )
-from guided.schema.trees import fold, lengths
+from guided.schema.trees import bound, fold, lengths
 
 QUOTE = Literal('"')
 _HEX = chars((0x30, 0x39), (0x41, 0x46), (0x61, 0x66))
@@ -232,12 +232,10 @@ class Spelling:
             return _both([self.words(fitting), *map(self.quoted, trees)])
         kept: list[Node] = []
         for tree in trees:
-            if isinstance(tree, Repeat) and isinstance(tree.node, Chars):  # ^[a-z]*$ with a length is one repeat
-                limit = tree.most if most is None else most if tree.most is None else min(most, tree.most)
-                if limit is not None and limit < max(tree.least, least):
-                    return union()
-                tree = Repeat(tree.node, max(tree.least, least), limit)
-            kept.append(tree)
+            bounded = bound(tree, least, most) if least or most is not None else None
+            if bounded == union():
+                return bounded
+            kept.append(tree if bounded is None else bounded)
         # an automaton that counts characters beside the patterns is needed only for lengths that no pattern implies
         is_counted = False
         if least or most is not None:
