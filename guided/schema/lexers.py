@@ -114,24 +114,32 @@ class Keys:
         self.spelling, self.limits = spelling, limits
         self.free = shared_dfa(((NEW_KEY, spelling.every),))  # one automaton for all objects: its masks are made once
         self._known: dict[tuple[tuple[str, ...], frozenset[str]], _fast.Recognizer] = {}
+        self._only: dict[tuple[tuple[str, int], ...], _fast.Recognizer] = {}
         self._nodes: dict[str, Node] = {}
 
     def only(self, names: Mapping[str, int]) -> _fast.Recognizer:
         """The keys of an object that has no others; `names` : their numbers, which are the labels above KEY."""
-        return self._of([(KEY + number, self._spelled(name)) for name, number in names.items()])
+        about = tuple(names.items())
+        found = self._only.get(about)
+        if found is None:
+            if len(self._only) > MAX_KNOWN:
+                self._only.clear()
+            found = self._only[about] = self._of([(KEY + number, self._spelled(name)) for name, number in about])
+        return found
 
     def known(self, names: tuple[str, ...], seen: frozenset[str]) -> _fast.Recognizer:
         """The keys that a free key must differ from: declared ones (label KEY + place), and free ones seen before (TAKEN).
 
         Not which of them may come: so all positions in an object share one automaton, as long as no free key was written.
         """
-        found = self._known.get((names, seen))
+        free = seen.difference(names)
+        found = self._known.get((names, free))
         if found is None:
             if len(self._known) > MAX_KNOWN:
                 self._known.clear()
             known = [(KEY + number, self._spelled(name)) for number, name in enumerate(names)]
-            known += [(TAKEN, self._spelled(name)) for name in sorted(seen.difference(names))]
-            found = self._known[names, seen] = self._of(known)
+            known += [(TAKEN, self._spelled(name)) for name in sorted(free)]
+            found = self._known[names, free] = self._of(known)
         return found
 
     def _spelled(self, name: str) -> Node:
