@@ -3,8 +3,8 @@
     python -m benchmarks.maskbench --data DIR --tokenizer DIR [--engines guided,llguidance,xgrammar] [--rivals DIR]
         [--schemas N --seed S] [--order any|schema] [--profile] [--out benchmarks/results/maskbench.jsonl]
 
-DIR of data holds *.json files with {"schema": .., "tests": [{"valid": bool, "data": ..}]}.  Every instance is written by
-json.dumps(ensure_ascii=False) and tokenised beforehand; then every token, and EOS, is one mask and one commit.  Each
+DIR of data holds *.json files with {"schema": .., "tests": [{"valid": bool, "data": ..}]}.  Every instance is written
+by json.dumps(ensure_ascii=False) and tokenised beforehand; then every token, and EOS, is one mask and one commit.  Each
 engine runs in one process of its own environment on one core, all schemas one after another, the collector of Python as
 it is.  A schema that takes longer than `--limit-s` ends its process; it counts as a time-out, and the next goes on.
 """
@@ -46,7 +46,7 @@ def chosen(data: Path, seed: int, n_schemas: int | None) -> list[Path]:
 
 
 def judge(engine: Any, document: dict[str, Any], instances: list[list[int]]) -> dict[str, Any]:
-    """Times in microseconds of one schema: of the first mask, compilation included, and of each mask with its commit."""
+    """Times in microseconds of one schema: of the first mask with compilation, and of each mask with its commit."""
     masks_us: list[float] = []
     wrong: list[str] = []
     start = time.perf_counter()
@@ -94,6 +94,11 @@ class Profile:
         setattr(owner, name, timed)
 
 
+def written(instance: Any) -> str:
+    """The text of an instance, as the measurements of all engines write it."""
+    return json.dumps(instance, ensure_ascii=False)
+
+
 def one_engine(options: argparse.Namespace) -> None:
     """Measure all schemas with one engine, printing a JSON line for each as it is done."""
     import transformers
@@ -104,8 +109,7 @@ def one_engine(options: argparse.Namespace) -> None:
     documents = [json.loads(file.read_text(encoding="utf-8")) for file in files]
     instances = [
         [
-            [*tokenizer.encode(json.dumps(test["data"], ensure_ascii=False), add_special_tokens=False)]
-            + [tokenizer.eos_token_id]
+            [*tokenizer.encode(written(test["data"]), add_special_tokens=False), tokenizer.eos_token_id]
             for test in document["tests"]
         ]
         for document in documents
@@ -115,7 +119,7 @@ def one_engine(options: argparse.Namespace) -> None:
         engine.order = options.order
     base_mb = resident_mb()
     engine.load()
-    say(version=engine.version(), base_mb=base_mb, loaded_mb=resident_mb())
+    say(version=engine.version(), base_mb=round(base_mb, 1), loaded_mb=round(resident_mb(), 1))
     profile = Profile() if options.profile and options.child == "guided" else None
     for number, (file, document, tokens) in enumerate(zip(files, documents, instances, strict=True)):
         say(begun=file.name)
@@ -176,7 +180,7 @@ def figures(lines: list[dict[str, Any]]) -> dict[str, Any]:
         "masks": masks.size,
         "mask_us": spread(masks, MASK_PERCENTILES),
         "first_mask_ms": spread(first, FIRST_PERCENTILES),
-        "resident_mb": {"base": round(lines[0]["base_mb"], 1), "loaded": round(lines[0]["loaded_mb"], 1), "after": memory},
+        "resident_mb": {"base": lines[0]["base_mb"], "loaded": lines[0]["loaded_mb"], "after": memory},
     }
     asked = [line["asked"] for line in lines if "asked" in line]
     if asked:
