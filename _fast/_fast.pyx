@@ -25,6 +25,7 @@ include "trie.pyx"           # the tokens of a vocabulary as a flat tree
 include "walk.pyx"           # which tokens may a language read next?
 include "external.pyx"       # a language written in Python
 include "product.pyx"        # two languages side by side, for & and |
+include "filtered.pyx"       # a labelled language of which some ends do not count
 include "machine.pyx"        # lexers and contexts: JSON, grammars
 include "cut.pyx"            # which lexeme would Lark take?
 include "rows.pyx"           # finished masks by state
