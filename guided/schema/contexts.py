@@ -56,12 +56,17 @@ class JsonContexts:
         self.contexts: list[tuple[int, Link | Frame | None]] = []
         self._numbers: dict[tuple[int, int], int] = {}
         self._completions: dict[int, bytes] = {}
-        self._value_lexers: dict[Any, _fast.Dfa] = {}
+        self._filters: list[_fast.Filtered] = []
         self.locations.check_loops()
         root = self.frames.link(None, None, (), ((document.root,) if document.root > 1 else (),))
         if document.root == 1 or not self.frames.link_is_alive(root):
             raise ConstraintError("no JSON value fits the schema: its demands contradict each other")
         self.start = self._number(VALUE, root)
+
+    @property
+    def is_approximate(self) -> bool:
+        """Whether some "this can be finished" was assumed, as finding out took more steps than allowed."""
+        return self.analysis.approximate or any(isinstance(x, _fast.Filtered) and x.approximate for x in self._filters)
 
     def prepare(self, formula: int, kind: str) -> None:
         """Find out now whether a scalar formula has a text.  Raises LimitExceeded where that takes too large an automaton."""
@@ -242,7 +247,9 @@ class JsonContexts:
         def accept(labels: tuple[int, ...]) -> bool:
             return labels[-1] < STRING or self.frames.suffices(link, self._scalar_answers(link, labels))
 
-        return _fast.Filtered(lexers.shared_dfa(alternatives, self.scalars.limits), accept, self.limits.max_states)
+        made = _fast.Filtered(lexers.shared_dfa(alternatives, self.limits), accept, self.limits.max_states)
+        self._filters.append(made)
+        return made
 
     def _constant_answers(self, link: Link, kind: str) -> Answers:
         return tuple(self.locations.goal_formula(goal, kind) == TRUE for goal in link.questions)

@@ -62,7 +62,7 @@ class Scalars:
                 cubes = self.formulas.cubes(formula, self.spender())
                 found = union(*(self._string_cube(cube, exact=exact) for cube in cubes))
             else:
-                plain = not self.has_multiples(formula)
+                plain = self.has_multiples(formula)
                 cubes = self.formulas.cubes(formula, self.spender())
                 found = union(*(self._number_cube(cube, exact=exact, plain=plain) for cube in cubes))
             self._trees[formula, kind, exact] = found
