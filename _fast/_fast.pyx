@@ -27,6 +27,7 @@ include "external.pyx"       # a language written in Python
 include "product.pyx"        # two languages side by side, for & and |
 include "places.pyx"         # interned places, texts and exits of a machine
 include "wordlist.pyx"       # a finite list of texts
+include "filtered.pyx"       # a labelled language of which some ends do not count
 include "machine.pyx"        # lexers and contexts: JSON, grammars
 include "cut.pyx"            # which lexeme would Lark take?
 include "rows.pyx"           # finished masks by state

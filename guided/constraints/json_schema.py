@@ -94,10 +94,22 @@ def report(document: Document, contexts: JsonContexts, settings: dict[str, str])
         "ignored": [{"pointer": pointer, "reason": reason} for pointer, reason in document.ignored],
         "annotations": [{"pointer": pointer, "what": what} for pointer, what in document.annotations],
         "approximations": [
-            "numbers have at most 20 digits before and 20 after the point; exponents only where repr(float) has them",
-            "integers are written without fraction and exponent (1, not 1.0)",
-            "enum, const, keys and patterned strings are written in their shortest spelling",
+            "numbers have at most 20 digits before and 20 after the point",
+            *(
+                [
+                    "exponents only where repr(float) has them",
+                    "integers are written without fraction and exponent (1, not 1.0)",
+                ]
+                if settings["numbers"] == "json"
+                else ["exponents from -20 to 20"]
+            ),
+            *(
+                ["enum, const, keys and patterned strings are written in their shortest spelling"]
+                if settings["escapes"] == "shortest"
+                else []
+            ),
         ],
+        "approximate": contexts.is_approximate,
         "sub_schemas": len(document.nodes),
         "contexts_so_far": len(contexts.contexts),
         "frames_so_far": len(contexts.frames.frames),

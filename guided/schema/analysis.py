@@ -309,7 +309,7 @@ class Analysis:
             return
         known = {abs(node): node > 0 for node in member.goal}
         asked = sorted({n for q in member.pending for n in self.residuals.asked_nodes(q)} - known.keys())
-        loose = self._loose(member)  # asked only where "yes" can but help: a "no" need not be enforced
+        loose = self.loose(member)  # asked only where "yes" can but help: a "no" need not be enforced
         stack: list[tuple[bool, ...]] = [()]
         while stack:
             chosen = stack.pop()
@@ -328,7 +328,7 @@ class Analysis:
             if after.outs[0] != FALSE:
                 yield text, goal, after, 1
 
-    def _loose(self, member: Member) -> set[int]:
+    def loose(self, member: Member) -> set[int]:
         """The pending nodes whose atoms occur in the formula without negation only."""
         positive, negative = self.formulas.polarity(member.after.outs[0])
         loose: set[int] = set()

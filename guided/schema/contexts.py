@@ -42,12 +42,13 @@ class JsonContexts:
     ) -> None:
         """Raises ConstraintError if no value fits the schema; UnsupportedSchema for a schema that means nothing."""
         self.document, self.whitespace = document, whitespace
-        self.limits = document.options.limits
-        self.structure = Structure(whitespace, self.limits)
+        limits = document.options.limits
+        self.structure = Structure(whitespace, limits)
         self.locations = Locations(document)
         spelling = Spelling(escapes)
-        self.key_lexers = Keys(spelling, self.limits)
+        self.key_lexers = Keys(spelling, limits)
         self.scalars = Scalars(self.locations, spelling, Numbers(numbers))
+        self.limits = self.scalars.limits
         self.residuals = Residuals(document, self.locations, in_order=in_order)
         self.tests = KeyTests(self.residuals, self.scalars)
         self.analysis = Analysis(self.residuals, self.scalars, self.tests, self.structure.shortest)
@@ -55,12 +56,17 @@ class JsonContexts:
         self.contexts: list[tuple[int, Link | Frame | None]] = []
         self._numbers: dict[tuple[int, int], int] = {}
         self._completions: dict[int, bytes] = {}
-        self._value_lexers: dict[Any, _fast.Recognizer] = {}
+        self._filters: list[_fast.Filtered] = []
         self.locations.check_loops()
         root = self.frames.link(None, None, (), ((document.root,) if document.root > 1 else (),))
         if document.root == 1 or not self.frames.link_is_alive(root):
             raise ConstraintError("no JSON value fits the schema: its demands contradict each other")
         self.start = self._number(VALUE, root)
+
+    @property
+    def is_approximate(self) -> bool:
+        """Whether some "this can be finished" was assumed, as finding out took more steps than allowed."""
+        return self.analysis.approximate or any(isinstance(x, _fast.Filtered) and x.approximate for x in self._filters)
 
     def prepare(self, formula: int, kind: str) -> None:
         """Find out now whether a scalar formula has a text.  Raises LimitExceeded where that takes too large an automaton."""
@@ -195,28 +201,42 @@ class JsonContexts:
     def _lexer_of(self, link: Link) -> _fast.Recognizer:
         """All values that `link` may get; arrays and objects only as far as their opening bracket."""
         if link.lexer is None:
-            alternatives: list[tuple[int, Node]] = []
-            for label, kind in _CONSTANTS.items():
-                if self.frames.suffices(link, self._constant_answers(link, kind)):
-                    alternatives.append((label, Literal(kind)))
-            restricted = False
-            for kind, base in (("string", STRING), ("number", NUMBER)):
-                added, is_open = self._scalar_alternatives(link, kind, base)
-                alternatives += added
-                restricted = restricted or is_open
-            for kind, opening, empty in (
-                ("array", lexers.OPEN_ARRAY, lexers.EMPTY_ARRAY),
-                ("object", lexers.OPEN_OBJECT, lexers.EMPTY_OBJECT),
-            ):
-                frame = self.frames.opened(link, kind)
-                if frame is None:
-                    continue
-                if self._may_close(frame):
-                    alternatives.append((empty, self.structure.opening[empty]))
-                if self.frames.item(frame) if kind == "array" else self.frames.has_keys(frame):
-                    alternatives.append((opening, self.structure.opening[opening]))
-            link.lexer = self._restricted(link, tuple(alternatives)) if restricted else self._shared(alternatives)
+            try:
+                link.lexer = self._make_lexer(link)
+            except LimitExceeded as error:
+                if error.limit != "max_dfa_states":
+                    raise
+                link.lexer = self._make_lexer(link, side_by_side=True)
         return link.lexer
+
+    def _make_lexer(self, link: Link, *, side_by_side: bool = False) -> _fast.Recognizer:
+        alternatives: list[tuple[int, Node]] = []
+        for label, kind in _CONSTANTS.items():
+            if self.frames.suffices(link, self._constant_answers(link, kind)):
+                alternatives.append((label, Literal(kind)))
+        restricted = False
+        for kind, base in (("string", STRING), ("number", NUMBER)):
+            if side_by_side and kind == "string":
+                added, link.atoms = self.scalars.side_by_side(self._formulas(link, kind))
+                alternatives += added
+                continue
+            added, is_open = self._scalar_alternatives(link, kind, base)
+            alternatives += added
+            restricted = restricted or is_open
+        for kind, opening, empty in (
+            ("array", lexers.OPEN_ARRAY, lexers.EMPTY_ARRAY),
+            ("object", lexers.OPEN_OBJECT, lexers.EMPTY_OBJECT),
+        ):
+            frame = self.frames.opened(link, kind)
+            if frame is None:
+                continue
+            if self._may_close(frame):
+                alternatives.append((empty, self.structure.opening[empty]))
+            if self.frames.item(frame) if kind == "array" else self.frames.has_keys(frame):
+                alternatives.append((opening, self.structure.opening[opening]))
+        if side_by_side:
+            return self._filtered(link, tuple(alternatives))
+        return self._restricted(link, tuple(alternatives)) if restricted else self._shared(alternatives)
 
     def _shared(self, alternatives: list[tuple[int, Node]]) -> _fast.Recognizer:
         return lexers.shared_dfa(tuple(alternatives), self.limits)
@@ -232,6 +252,16 @@ class JsonContexts:
         if accepted == possible:
             return lexers.shared_dfa(alternatives, self.limits)
         return lexers.restricted_dfa(alternatives, accepted, self.limits)
+
+    def _filtered(self, link: Link, alternatives: lexers.Alternatives) -> _fast.Recognizer:
+        """The same for an automaton too large to be built: what may end a value is asked as it is written."""
+
+        def accept(labels: tuple[int, ...]) -> bool:
+            return labels[-1] < STRING or self.frames.suffices(link, self._scalar_answers(link, labels))
+
+        made = _fast.Filtered(lexers.shared_dfa(alternatives, self.limits), accept, self.limits.max_states)
+        self._filters.append(made)
+        return made
 
     def _constant_answers(self, link: Link, kind: str) -> Answers:
         return tuple(self.locations.goal_formula(goal, kind) == TRUE for goal in link.questions)
@@ -269,6 +299,8 @@ class JsonContexts:
     def _scalar_answers(self, link: Link, labels: tuple[int, ...]) -> Answers:
         """The answers of a string or number with these labels."""
         kind, base = ("string", STRING) if labels[-1] < NUMBER else ("number", NUMBER)
+        if link.atoms is not None and kind == "string":
+            return self.scalars.answers_of(labels, self._formulas(link, kind), link.atoms)
         if len(labels) == 1 and labels[0] == base + 1:  # only the goal was open
             return (True, *(formula == TRUE for formula in self._formulas(link, kind)[1:]))
         if base not in labels:
@@ -336,7 +368,7 @@ class JsonContexts:
         best: str | None = None
         for answers in self.frames.possible_answers(link):
             if self.frames.suffices(link, answers):
-                text = self.analysis.text(self.frames.goal_of(link, answers))
+                text = self.analysis.text(self.frames.goal_of(link, answers, loosely=True))
                 if link.above is not None:
                     value = scalar(text) if link.records and text[0] not in "[{" else None
                     frame = self.frames.finished(link, answers, value)

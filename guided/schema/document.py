@@ -59,7 +59,8 @@ class Document:
     ignored: list[tuple[str, str]] = field(default_factory=list)  # pointer, what is not enforced
     annotations: list[tuple[str, str]] = field(default_factory=list)  # pointer, unknown keyword or format
     patterns: dict[str, Node] = field(default_factory=dict)  # of patternProperties: the names in which each is found
-    _numbers: dict[tuple[int, Scope], int] = field(default_factory=dict)  # id of the raw value, scope -> node
+    contents: dict[int, int] = field(default_factory=dict)  # id of a raw value -> what it says (contents_of)
+    _numbers: dict[tuple[int, Scope, int], int] = field(default_factory=dict)  # content or -id, scope, rank -> node
     _constants: dict[frozenset[Any], int] = field(default_factory=dict)  # values -> node that holds for them
     _waiting: list[tuple[int, Place]] = field(default_factory=list)
     _kept: list[Any] = field(default_factory=list)  # raw values whose ids are in _numbers
@@ -72,7 +73,7 @@ class Document:
             return NOTHING
         if not isinstance(place.raw, dict):
             raise UnsupportedSchema(f"a schema must be an object or a boolean, not {show(place.raw)}", place.pointer)
-        key = (id(place.raw), place.scope)
+        key = (self.contents.get(id(place.raw), -id(place.raw)), place.scope, place.dialect.rank)
         number = self._numbers.get(key)
         if number is None:
             number = self.new_node(place.pointer)
@@ -134,6 +135,8 @@ def load(schema: Any, options: Options, registry: Mapping[str, Any] | None = Non
     document.new_node("", verdict=True)
     document.new_node("", verdict=False)
     dialect = dialect_of(raw, NEWEST, "", others)
+    if not has_ids and isinstance(raw, dict):
+        document.contents = contents_of(raw)
     document.references = References(raw, dialect, others, has_ids=has_ids)
     document.root = document.add(Place(raw, "", None, dialect))
     document.read_all(read)
@@ -204,6 +207,43 @@ def measure(raw: Any, limits: Limits) -> bool:
             raise LimitExceeded("max_schema_nodes", limits.max_schema_nodes, n_containers // 20, "the schema")
         waiting.extend((child, depth + 1, where) for child, where in children)
     return has_ids
+
+
+_MAPS = frozenset(("properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies"))
+_SILENT = frozenset(("title", "description", "$comment", "examples", "example", "default", "readOnly", "writeOnly"))
+
+
+def contents_of(raw: Any) -> dict[int, int]:
+    """id -> a number that is equal for sub-schemas that say the same, what only speaks to readers left out.
+
+    Sub-schemas that say the same become one node, so that alternatives ask one question where they agree.
+    """
+    order: list[tuple[Any, bool, bool]] = []  # value, whether its keys are names, whether it is data
+    waiting: list[tuple[Any, bool, bool]] = [(raw, False, False)]
+    while waiting:
+        value, is_map, is_data = item = waiting.pop()
+        order.append(item)
+        if isinstance(value, dict):
+            for key, child in value.items():
+                if isinstance(child, (dict, list)):
+                    plain = not is_map and not is_data
+                    waiting.append((child, plain and key in _MAPS, is_data or (plain and key in _DATA)))
+        else:
+            waiting.extend((child, False, is_data) for child in value if isinstance(child, (dict, list)))
+    numbers: dict[Any, int] = {}
+    found: dict[int, int] = {}
+
+    def content(value: Any) -> Any:
+        return ("", found[id(value)]) if isinstance(value, (dict, list)) else (type(value), value)
+
+    for value, is_map, is_data in reversed(order):
+        if isinstance(value, dict):
+            speaks = value if is_map or is_data else [key for key in value if key not in _SILENT]
+            key: Any = (is_map, tuple((key, content(value[key])) for key in speaks))
+        else:
+            key = ("list", tuple(content(part) for part in value))
+        found[id(value)] = numbers.setdefault(key, len(numbers))
+    return found
 
 
 def escape(key: str) -> str:

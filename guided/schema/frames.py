@@ -55,10 +55,12 @@ class Link:
     records: bool = False
     partial: Any = None
     name: str | None = None
+    loose: frozenset[int] = frozenset()  # questions that may be asked as "yes or do not care": a yes can but help
     outcomes: dict[Answers, Frame | None] = field(default_factory=dict)
     frames: dict[str, Frame | None] = field(default_factory=dict)
     is_alive: bool | None = None
     lexer: Any = None
+    atoms: tuple[int, ...] | None = None  # of its strings, where their conditions are read side by side
 
 
 @dataclass(eq=False, slots=True)
@@ -158,20 +160,23 @@ class Frames:
         return link.is_alive
 
     def possible_answers(self, link: Link) -> Iterator[Answers]:
-        """The sets of answers that some value has."""
+        """The sets of answers that some value has; those of loose questions are "no" where nothing was asked."""
         inhabited = self.analysis.is_inhabited
 
         def is_possible(answers: Answers) -> bool:
-            return inhabited(self.goal_of(link, answers))
+            return inhabited(self.goal_of(link, answers, loosely=True))
 
         return choices(len(link.questions), is_possible)
 
     @staticmethod
-    def goal_of(link: Link, answers: Answers) -> Goal:
+    def goal_of(link: Link, answers: Answers, *, loosely: bool = False) -> Goal:
         """The goal that is met by the values with exactly these answers (to the first questions)."""
         if len(answers) == 1:
             return link.questions[0]
-        signed = [goal[0] if yes else -goal[0] for goal, yes in zip(link.questions[1:], answers[1:], strict=False)]
+        asked = enumerate(zip(link.questions[1:], answers[1:], strict=False), 1)
+        signed = [
+            goal[0] if yes else -goal[0] for number, (goal, yes) in asked if yes or not (loosely and number in link.loose)
+        ]
         return tuple(sorted({*link.questions[0], *signed}))
 
     def projected(self, frame: Frame, answers: Answers) -> Residual:
@@ -238,6 +243,9 @@ class Frames:
         name = key[1] if records and key is not None else None
         partial = frame.partial if frame.link.records else None
         made = self.link(frame.link, member.after, member.pending, questions, records, partial, name)
+        if asked and made.is_alive is None and len(frame.residual.outs) == 1:
+            loose = self.analysis.loose(member)
+            made.loose = frozenset(number for number, goal in enumerate(questions) if number and goal[0] in loose)
         return made if self.link_is_alive(made) else None
 
     # ---- what may come ----

@@ -143,15 +143,7 @@ class Reader:
         if not asserted or value not in formats.NAMES:
             self.document.annotations.append((pointer, f"format {show(value)}"))
             return
-        tree: Node | None = formats.tree(value)
-        if tree is None:
-            self.document.refuse(
-                f"the format {show(value)} is not supported yet.",
-                pointer,
-                'pass formats="annotate" to leave formats alone',
-            )
-        else:
-            self.node.texts += ((f"format {value}", tree),)
+        self.node.texts += ((f"format {value}", formats.tree(value)),)
 
     def bound(self, value: Any, pointer: str) -> None:
         """minimum, maximum and their exclusive forms (booleans in draft 4)."""
@@ -173,9 +165,9 @@ class Reader:
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise UnsupportedSchema(f"{keyword} must be a whole number of at least 0, not {show(value)}", pointer)
-        if keyword.startswith("min") and value > (limit := self.document.options.limits.max_schema_nodes):
-            if keyword != "minLength":  # strings are counted by their automaton
-                raise LimitExceeded("max_schema_nodes", limit, value, f"{keyword} at {pointer}")
+        limit = self.document.options.limits.max_schema_nodes
+        if keyword.startswith("min") and keyword != "minLength" and value > limit:  # strings count for themselves
+            raise LimitExceeded("max_schema_nodes", limit, value, f"{keyword} at {pointer}")
         setattr(self.node, _COUNTS[keyword], value)
 
     def properties(self, value: Any, pointer: str) -> None:

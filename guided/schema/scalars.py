@@ -8,6 +8,7 @@ written where the answer is open, for which the formula holds: its opposite is a
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import reduce
@@ -16,13 +17,14 @@ from guided import _fast
 from guided.automata.syntax import Both, Node, Not, Words, union
 from guided.errors import LimitExceeded
 from guided.schema.formula import FALSE, TRUE, Atom, Cube
-from guided.schema.lexers import NUMBER, STRING, shared_dfa
+from guided.schema.lexers import NUMBER, STRING, Alternatives, shared_dfa
 from guided.schema.locations import Locations
 from guided.schema.multiples import MAX_STATES, decimal_text, first_multiples, is_small
 from guided.schema.numbers import Numbers
 from guided.schema.strings import Spelling
 
 
+MAX_PRODUCT = 10_000  # states of an automaton built in full; larger ones are read side by side
 MAX_MULTIPLES = 1_000  # of a divisor with many digits that may be written
 MAX_GUESSES = 64  # values of one enum that are tried before an automaton is made
 
@@ -33,7 +35,8 @@ class Scalars:
     def __init__(self, locations: Locations, spelling: Spelling, numbers: Numbers) -> None:
         self.locations, self.formulas = locations, locations.formulas
         self.spelling, self.numbers = spelling, numbers
-        self.limits = locations.document.options.limits
+        given = locations.document.options.limits
+        self.limits = replace(given, max_dfa_states=min(given.max_dfa_states, MAX_PRODUCT))
         self._trees: dict[tuple[int, str, bool], Node] = {}
         self._shortest: dict[tuple[int, str], str | None] = {}
 
@@ -59,7 +62,7 @@ class Scalars:
                 cubes = self.formulas.cubes(formula, self.spender())
                 found = union(*(self._string_cube(cube, exact=exact) for cube in cubes))
             else:
-                plain = not self.has_multiples(formula)
+                plain = self.has_multiples(formula)
                 cubes = self.formulas.cubes(formula, self.spender())
                 found = union(*(self._number_cube(cube, exact=exact, plain=plain) for cube in cubes))
             self._trees[formula, kind, exact] = found
@@ -235,6 +238,32 @@ class Scalars:
             return bool(value > atom[1] or (value == atom[1] and not atom[2]))
         return bool(value < atom[1] or (value == atom[1] and not atom[2]))
 
+    # ---- strings whose conditions are too many for one automaton ----
+
+    def side_by_side(self, formulas: tuple[int, ...]) -> tuple[Alternatives, tuple[int, ...]]:
+        """Alternatives that tell which atoms hold: label STRING is any string, STRING + 1 + n is atom n.  And the atoms."""
+        atoms = tuple(sorted({atom for formula in formulas for atom in self.formulas.atoms(formula)}))
+        found: list[tuple[int, Node]] = [(STRING, self.spelling.every)]
+        for number, atom in enumerate(atoms):
+            payload = self.formulas.payload(atom)
+            if payload[0] == "text":
+                node = self.spelling.quoted(self.locations.trees[payload[1]])
+            elif payload[0] == "length":
+                node = self.spelling.lexeme((), payload[1])
+            else:
+                node = self.spelling.words(sorted(payload[1]))
+            found.append((STRING + 1 + number, node))
+        return tuple(found), atoms
+
+    def answers_of(
+        self, labels: tuple[int, ...], formulas: tuple[int, ...], atoms: tuple[int, ...]
+    ) -> tuple[bool, ...]:
+        """Which formulas hold for a string with these labels of side_by_side."""
+        if STRING not in labels:
+            return (False,) * len(formulas)
+        values = {atom: TRUE if STRING + 1 + number in labels else FALSE for number, atom in enumerate(atoms)}
+        return tuple(self.formulas.substitute(formula, values) == TRUE for formula in formulas)
+
     # ---- members ----
 
     def shortest(self, formula: int, kind: str) -> str | None:
@@ -253,7 +282,15 @@ class Scalars:
         if found is not None:
             return found
         label = (STRING if kind == "string" else NUMBER) + 1
-        dfa = shared_dfa(((label, self.tree(formula, kind, exact=False)),), self.limits)
+        dfa: _fast.Recognizer
+        try:
+            dfa = shared_dfa(((label, self.tree(formula, kind, exact=False)),), self.limits)
+        except LimitExceeded:
+            if kind != "string":
+                raise
+            alternatives, atoms = self.side_by_side((formula,))
+            inner = shared_dfa(alternatives, self.limits)
+            dfa = _fast.Filtered(inner, lambda labels: self.answers_of(labels, (formula,), atoms)[0])
         return None if dfa.start == _fast.DEAD else str(bytes(dfa.completion(dfa.start)), "utf-8")
 
     def _guessed_text(self, formula: int) -> str | None:

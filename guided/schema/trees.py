@@ -148,9 +148,12 @@ def bound(node: Node, least: int, most: int | None) -> Node | None:
                 waiting.extend(
                     [*parts[:index], Words(tuple(texts)), *parts[index + 1 :]] for texts in by_size.values()
                 )
-            elif isinstance(part, Repeat) and part.most is not None and part.most - part.least < MAX_SEQUENCES:
+            elif isinstance(part, Repeat) and part.most is not None and part.most - part.least < MAX_SEQUENCES // 4:
+                size, most_size = lengths(part.node)
+                if size != most_size:
+                    return None
                 waiting.extend(
-                    [*parts[:index], *([part.node] * count), *parts[index + 1 :]]
+                    [*parts[:index], Repeat(part.node, count, count), *parts[index + 1 :]]
                     for count in range(part.least, part.most + 1)
                 )
             else:
