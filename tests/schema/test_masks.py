@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from guided import Matcher, Vocabulary
+from guided import Matcher, Vocabulary, _fast
 from guided.constraints.json_schema import json_schema
 from tests.oracle.brute_mask import brute_mask, ids_of
 from tests.schema.writing import random_walk
@@ -102,3 +102,26 @@ def test_string_bodies_share_one_automaton_across_schemas():
         context, *_ = machine.key(machine.run(machine.start, text))
         lexers.append(machine.contexts.lexer(context))
     assert lexers[0] is lexers[1] is lexers[2]
+
+
+class AskedOneByOne:
+    """Contexts that do not answer all questions at once, and so have no likenesses."""
+
+    def __init__(self, contexts):
+        self.contexts, self.start = contexts, contexts.start
+        for name in ("lexer", "captures", "fallback", "is_accepting", "exit", "completion"):
+            setattr(self, name, getattr(contexts, name))
+
+
+@pytest.mark.parametrize("order", ["schema", "any"])
+@pytest.mark.parametrize("schema", SCHEMAS, ids=repr)
+def test_likenesses_change_no_mask(schema, order):
+    with_them = json_schema(schema, order=order).recognizer()
+    without = _fast.Machine(AskedOneByOne(json_schema(schema, order=order).recognizer().contexts))
+    rng = random.Random(7)
+    for _ in range(3):
+        first, second = (_fast.Matcher(_fast.index_of(machine, VOCAB, 1 << 20)) for machine in (with_them, without))
+        for byte in random_walk(with_them, rng, most=25, stop=0.2):
+            assert first.mask().tolist() == second.mask().tolist(), first.text
+            first.advance(byte)
+            second.advance(byte)
