@@ -59,7 +59,8 @@ def json_schema(
         name, schema, parse = f"json_schema({described.name})", described.schema, described.parse
     options = Options(ignore=on_unsupported == "ignore", assert_formats=formats == "assert", limits=limits)
     document = load(schema, options, registry)
-    contexts = JsonContexts(document, in_order=order == "schema", whitespace=whitespace, numbers=numbers, escapes=escapes)
+    in_order = order == "schema"
+    contexts = JsonContexts(document, in_order=in_order, whitespace=whitespace, numbers=numbers, escapes=escapes)
     check(document, contexts)
     settings = {"order": order, "whitespace": whitespace, "formats": formats, "numbers": numbers, "escapes": escapes}
     return Constraint(

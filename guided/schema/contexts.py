@@ -69,7 +69,7 @@ class JsonContexts:
         return self.analysis.approximate or any(isinstance(x, _fast.Filtered) and x.approximate for x in self._filters)
 
     def prepare(self, formula: int, kind: str) -> None:
-        """Find out now whether a scalar formula has a text.  Raises LimitExceeded where that takes too large an automaton."""
+        """Find out now whether a scalar formula has a text.  Raises LimitExceeded where that is too much work."""
         self.scalars.shortest(formula, kind)
 
     def _number(self, kind: int, about: Link | Frame | None) -> int:
@@ -204,8 +204,8 @@ class JsonContexts:
         restricted = False
         for kind, base in (("string", STRING), ("number", NUMBER)):
             if side_by_side and kind == "string":
-                added, link.atoms = self.scalars.side_by_side(self._formulas(link, kind))
-                alternatives += added
+                told, link.atoms = self.scalars.side_by_side(self._formulas(link, kind))
+                alternatives += told
                 continue
             added, is_open = self._scalar_alternatives(link, kind, base)
             alternatives += added
@@ -293,9 +293,8 @@ class JsonContexts:
             return (True, *(formula == TRUE for formula in self._formulas(link, kind)[1:]))
         if base not in labels:
             return (False,) * len(link.questions)
-        return tuple(
-            formula == TRUE or (base + 1 + number in labels) for number, formula in enumerate(self._formulas(link, kind))
-        )
+        formulas = enumerate(self._formulas(link, kind))
+        return tuple(formula == TRUE or (base + 1 + number in labels) for number, formula in formulas)
 
     def _after_value_lexeme(self, link: Link, labels: tuple[int, ...], text: bytes | None) -> int:
         label = labels[-1]

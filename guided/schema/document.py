@@ -239,10 +239,10 @@ def contents_of(raw: Any) -> dict[int, int]:
     for value, is_map, is_data in reversed(order):
         if isinstance(value, dict):
             speaks = value if is_map or is_data else [key for key in value if key not in _SILENT]
-            key: Any = (is_map, tuple((key, content(value[key])) for key in speaks))
+            says: Any = (is_map, tuple((key, content(value[key])) for key in speaks))
         else:
-            key = ("list", tuple(content(part) for part in value))
-        found[id(value)] = numbers.setdefault(key, len(numbers))
+            says = ("list", tuple(content(part) for part in value))
+        found[id(value)] = numbers.setdefault(says, len(numbers))
     return found
 
 

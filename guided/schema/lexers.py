@@ -105,9 +105,9 @@ class Keys:
         return shared_dfa(tuple((KEY + number, self.spelling.words((name,))) for name, number in names.items()))
 
     def known(self, names: tuple[str, ...], seen: frozenset[str]) -> _fast.Dfa:
-        """The keys that a free key must differ from: declared ones (label KEY + place), and free ones seen before (TAKEN).
+        """The keys that a free key must differ from: declared ones (KEY + place), and free ones seen before (TAKEN).
 
-        Not which of them may come: so all positions in an object share one automaton, as long as no free key was written.
+        Not which of them may come: so all positions in an object share one automaton until a free key is written.
         """
         found = self._known.get((names, seen))
         if found is None:

@@ -105,7 +105,8 @@ def _is_empty(low: Bound | None, high: Bound | None) -> bool:
 def _any_number(low: Bound | None, high: Bound | None, exponents: bool) -> Node:
     """Every spelling: up to 20 digits on each side of the point, exponents from -20 to 20."""
     if low is None and high is None:
-        plain = concat(optional(Literal("-")), _WHOLE, optional(concat(Literal("."), Repeat(DIGIT, 1, FRACTION_DIGITS))))
+        fraction = optional(concat(Literal("."), Repeat(DIGIT, 1, FRACTION_DIGITS)))
+        plain = concat(optional(Literal("-")), _WHOLE, fraction)
         return concat(plain, optional(_power(-ANY_EXPONENT, ANY_EXPONENT))) if exponents else plain
     parts: list[Node] = []
     for exponent in (None, *(range(-ANY_EXPONENT, ANY_EXPONENT + 1) if exponents else ())):

@@ -1,8 +1,9 @@
 """Formulas of strings and numbers -> trees of JSON lexemes, and shortest members.
 
-Two trees belong to a formula.  The *written* one is what a value that must fit may look like; it may leave spellings out
-(integers without a point, enum values as the schema spells them).  The *exact* one tells, among all texts that may be
-written where the answer is open, for which the formula holds: its opposite is as exact, so `not` and oneOf rest on it.
+Two trees belong to a formula.  The *written* one is what a value that must fit may look like; it may leave spellings
+out (integers without a point, enum values as the schema spells them).  The *exact* one tells, among all texts that may
+be written where the answer is open, for which the formula holds: its opposite is as exact, so `not` and oneOf rest on
+it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from guided.schema.locations import Locations
 from guided.schema.multiples import MAX_STATES, decimal_text, first_multiples, is_small
 from guided.schema.numbers import Numbers
 from guided.schema.strings import Spelling
-
 
 MAX_PRODUCT = 10_000  # states of an automaton built in full; larger ones are read side by side
 MAX_MULTIPLES = 1_000  # of a divisor with many digits that may be written
@@ -84,7 +84,9 @@ class Scalars:
     # ---- strings ----
 
     def _string_cube(self, cube: Cube, *, exact: bool) -> Node:
-        trees, outside, least, most = [], [], 0, None
+        trees: list[Node] = []
+        outside: list[Node] = []
+        least, most = 0, None
         sets: list[frozenset[str]] = []
         without: set[str] = set()
         for literal in cube:
@@ -241,7 +243,7 @@ class Scalars:
     # ---- strings whose conditions are too many for one automaton ----
 
     def side_by_side(self, formulas: tuple[int, ...]) -> tuple[Alternatives, tuple[int, ...]]:
-        """Alternatives that tell which atoms hold: label STRING is any string, STRING + 1 + n is atom n.  And the atoms."""
+        """Alternatives that tell which atoms hold, and the atoms; STRING is any string, STRING + 1 + n is atom n."""
         atoms = tuple(sorted({atom for formula in formulas for atom in self.formulas.atoms(formula)}))
         found: list[tuple[int, Node]] = [(STRING, self.spelling.every)]
         for number, atom in enumerate(atoms):
@@ -291,7 +293,7 @@ class Scalars:
             alternatives, atoms = self.side_by_side((formula,))
             inner = shared_dfa(alternatives, self.limits)
             dfa = _fast.Filtered(inner, lambda labels: self.answers_of(labels, (formula,), atoms)[0])
-        return None if dfa.start == _fast.DEAD else str(bytes(dfa.completion(dfa.start)), "utf-8")
+        return None if dfa.start == _fast.DEAD else str(dfa.completion(dfa.start) or b"", "utf-8")
 
     def _guessed_text(self, formula: int) -> str | None:
         """A string near what the formula speaks of, without any automaton; None if none of those fits."""
@@ -311,7 +313,7 @@ class Scalars:
             if atom[0] == "numbers":
                 named.update(dict.fromkeys(atom[1][:MAX_GUESSES]))
             elif atom[0] in ("low", "high") and abs(atom[1]) < 10**15:
-                near.update((int(atom[1]) + step for step in (-1, 0, 1)))
+                near.update(int(atom[1]) + step for step in (-1, 0, 1))
         near.update(int(Decimal(text)) + 1 for text in named if abs(Decimal(text)) < 10**15)
         guesses = [*map(str, sorted(near, key=lambda value: (len(str(value)), value))), *named]
         return next((self.numbers.spelled(text) for text in guesses if self.fitting_numbers(formula, (text,))), None)
