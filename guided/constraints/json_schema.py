@@ -102,7 +102,7 @@ def report(document: Document, contexts: JsonContexts, settings: dict[str, str])
                     "integers are written without fraction and exponent (1, not 1.0)",
                 ]
                 if settings["numbers"] == "json"
-                else ["exponents from -20 to 20"]
+                else ["exponents from -10 to 10"]
             ),
             *(
                 ["enum, const, keys and patterned strings are written in their shortest spelling"]

@@ -203,9 +203,11 @@ class JsonContexts:
                 alternatives.append((label, Literal(kind)))
         restricted = False
         for kind, base in (("string", STRING), ("number", NUMBER)):
-            if side_by_side and kind == "string":
-                told, link.atoms = self.scalars.side_by_side(self._formulas(link, kind))
-                alternatives += told
+            if side_by_side:
+                formulas = self._formulas(link, kind)
+                if formulas[0] != FALSE:
+                    told, link.atoms[kind] = self.scalars.side_by_side(formulas, kind)
+                    alternatives += told
                 continue
             added, is_open = self._scalar_alternatives(link, kind, base)
             alternatives += added
@@ -287,8 +289,8 @@ class JsonContexts:
     def _scalar_answers(self, link: Link, labels: tuple[int, ...]) -> Answers:
         """The answers of a string or number with these labels."""
         kind, base = ("string", STRING) if labels[-1] < NUMBER else ("number", NUMBER)
-        if link.atoms is not None and kind == "string":
-            return self.scalars.answers_of(labels, self._formulas(link, kind), link.atoms)
+        if kind in link.atoms:
+            return self.scalars.answers_of(labels, self._formulas(link, kind), link.atoms[kind], kind)
         if len(labels) == 1 and labels[0] == base + 1:  # only the goal was open
             return (True, *(formula == TRUE for formula in self._formulas(link, kind)[1:]))
         if base not in labels:

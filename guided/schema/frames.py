@@ -61,7 +61,7 @@ class Link:
     frames: dict[str, Frame | None] = field(default_factory=dict)
     is_alive: bool | None = None
     lexer: Any = None
-    atoms: tuple[int, ...] | None = None  # of its strings, where their conditions are read side by side
+    atoms: dict[str, tuple[int, ...]] = field(default_factory=dict)  # by kind, where conditions are read side by side
 
 
 @dataclass(eq=False, slots=True)

@@ -242,9 +242,14 @@ class Scalars:
 
     # ---- strings whose conditions are too many for one automaton ----
 
-    def side_by_side(self, formulas: tuple[int, ...]) -> tuple[Alternatives, tuple[int, ...]]:
-        """Alternatives that tell which atoms hold, and the atoms; STRING is any string, STRING + 1 + n is atom n."""
+    def side_by_side(self, formulas: tuple[int, ...], kind: str) -> tuple[Alternatives, tuple[int, ...]]:
+        """Alternatives that tell which atoms hold, and the atoms; STRING is any string, STRING + 1 + n is atom n.
+
+        The same from NUMBER up for numbers.
+        """
         atoms = tuple(sorted({atom for formula in formulas for atom in self.formulas.atoms(formula)}))
+        if kind == "number":
+            return self._numbers_side_by_side(formulas, atoms), atoms
         found: list[tuple[int, Node]] = [(STRING, self.spelling.every)]
         for number, atom in enumerate(atoms):
             payload = self.formulas.payload(atom)
@@ -257,13 +262,33 @@ class Scalars:
             found.append((STRING + 1 + number, node))
         return tuple(found), atoms
 
+    def _numbers_side_by_side(self, formulas: tuple[int, ...], atoms: tuple[int, ...]) -> Alternatives:
+        exponents = not any(map(self.has_multiples, formulas))
+        numbers = self.numbers
+        found: list[tuple[int, Node]] = [(NUMBER, self.universe("number", formulas))]
+        for number, atom in enumerate(atoms):
+            payload = self.formulas.payload(atom)
+            if payload[0] == "integer":
+                node = numbers.whole(None, None, lexical=payload[1], exponents=exponents)
+            elif payload[0] == "numbers":
+                node = numbers.equal([Decimal(text) for text in payload[1]], exponents=exponents)
+            elif payload[0] == "multiple":
+                node = numbers.multiple(payload[1])
+            elif payload[0] == "low":
+                node = numbers.between((payload[1], payload[2]), None, exponents=exponents)
+            else:
+                node = numbers.between(None, (payload[1], payload[2]), exponents=exponents)
+            found.append((NUMBER + 1 + number, node))
+        return tuple(found)
+
     def answers_of(
-        self, labels: tuple[int, ...], formulas: tuple[int, ...], atoms: tuple[int, ...]
+        self, labels: tuple[int, ...], formulas: tuple[int, ...], atoms: tuple[int, ...], kind: str
     ) -> tuple[bool, ...]:
-        """Which formulas hold for a string with these labels of side_by_side."""
-        if STRING not in labels:
+        """Which formulas hold for a string or number with these labels of side_by_side."""
+        base = STRING if kind == "string" else NUMBER
+        if base not in labels:
             return (False,) * len(formulas)
-        values = {atom: TRUE if STRING + 1 + number in labels else FALSE for number, atom in enumerate(atoms)}
+        values = {atom: TRUE if base + 1 + number in labels else FALSE for number, atom in enumerate(atoms)}
         return tuple(self.formulas.substitute(formula, values) == TRUE for formula in formulas)
 
     # ---- members ----
@@ -288,11 +313,9 @@ class Scalars:
         try:
             dfa = shared_dfa(((label, self.tree(formula, kind, exact=False)),), self.limits)
         except LimitExceeded:
-            if kind != "string":
-                raise
-            alternatives, atoms = self.side_by_side((formula,))
+            alternatives, atoms = self.side_by_side((formula,), kind)
             inner = shared_dfa(alternatives, self.limits)
-            dfa = _fast.Filtered(inner, lambda labels: self.answers_of(labels, (formula,), atoms)[0])
+            dfa = _fast.Filtered(inner, lambda labels: self.answers_of(labels, (formula,), atoms, kind)[0])
         return None if dfa.start == _fast.DEAD else str(dfa.completion(dfa.start) or b"", "utf-8")
 
     def _guessed_text(self, formula: int) -> str | None:
