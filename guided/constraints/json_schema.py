@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from guided import _fast
+from guided.automata.compile import compile_dfa
 from guided.constraints.base import Constraint
 from guided.errors import ConstraintError
 from guided.limits import DEFAULT_LIMITS, Limits
 from guided.schema.contexts import JsonContexts
 from guided.schema.document import Document, Options, load
+from guided.schema.trees import has_ahead
 
 
 def json_schema(
@@ -79,12 +81,13 @@ def _check(name: str, value: Any, allowed: tuple[str, ...]) -> None:
 
 
 def check(document: Document, contexts: JsonContexts) -> None:
-    """Find now what would else be found while writing: patterns that are too large."""
-    locations = contexts.locations
+    """Find now what would else be found while writing: lookahead that takes too large an automaton."""
     for number, node in enumerate(document.nodes):
-        if node.texts:
-            formula = locations.formula(number, "string")
-            contexts.prepare(formula, "string")
+        if any(has_ahead(tree) for _, tree in node.texts):
+            contexts.prepare(number)
+    for tree in document.patterns.values():
+        if has_ahead(tree):
+            compile_dfa(contexts.scalars.spelling.quoted(tree), limits=contexts.limits)
 
 
 def report(document: Document, contexts: JsonContexts, settings: dict[str, str]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from guided.schema.document import Document
 from guided.schema.formula import FALSE, TRUE
 from guided.schema.frames import Answers, Frame, Frames, Link
 from guided.schema.keytests import NO_TESTS, KeyTests
-from guided.schema.lexers import KEY, NUMBER, STRING, TEST, Keys, Structure
+from guided.schema.lexers import KEY, NUMBER, STRING, TEST, Keys
 from guided.schema.locations import Locations
 from guided.schema.numbers import Numbers
 from guided.schema.residuals import Residuals
@@ -43,7 +43,7 @@ class JsonContexts:
         """Raises ConstraintError if no value fits the schema; UnsupportedSchema for a schema that means nothing."""
         self.document, self.whitespace = document, whitespace
         limits = document.options.limits
-        self.structure = Structure(whitespace, limits)
+        self.structure = lexers.structure(whitespace, limits)
         self.locations = Locations(document)
         spelling = Spelling(escapes)
         self.key_lexers = Keys(spelling, limits)
@@ -68,9 +68,12 @@ class JsonContexts:
         """Whether some "this can be finished" was assumed, as finding out took more steps than allowed."""
         return self.analysis.approximate or any(isinstance(x, _fast.Filtered) and x.approximate for x in self._filters)
 
-    def prepare(self, formula: int, kind: str) -> None:
-        """Find out now whether a scalar formula has a text.  Raises LimitExceeded where that is too much work."""
-        self.scalars.shortest(formula, kind)
+    def prepare(self, number: int) -> None:
+        """Find out now whether the strings of a node make an automaton: lookahead must be built in full.
+
+        Raises LimitExceeded or ConstraintError if that is not possible.
+        """
+        self.scalars.shortest(self.locations.formula(number, "string"), "string")
 
     def _number(self, kind: int, about: Link | Frame | None) -> int:
         key = (kind, -1 if about is None else about.number)

@@ -92,12 +92,24 @@ class Structure:
         return shared_dfa(tuple(alternatives))
 
 
+@lru_cache(maxsize=64)
+def structure(whitespace: str, limits: Limits) -> Structure:
+    """The Structure of a setting, made once."""
+    return Structure(whitespace, limits)
+
+
+@lru_cache(maxsize=16)
+def free_keys(spelling: bool, limits: Limits) -> _fast.Dfa:
+    """Any key; one automaton for all objects, so that its masks are made once.  spelling : in any escape."""
+    return shared_dfa(((NEW_KEY, Spelling("any" if spelling else "shortest").every),))
+
+
 class Keys:
     """The lexemes of property names in one spelling."""
 
     def __init__(self, spelling: Spelling, limits: Limits) -> None:
         self.spelling, self.limits = spelling, limits
-        self.free = shared_dfa(((NEW_KEY, spelling.every),))  # one automaton for all objects: its masks are made once
+        self.free = free_keys(spelling.is_any, limits)
         self._known: dict[tuple[tuple[str, ...], frozenset[str]], _fast.Dfa] = {}
 
     def only(self, names: Mapping[str, int]) -> _fast.Dfa:

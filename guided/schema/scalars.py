@@ -62,9 +62,14 @@ class Scalars:
                 cubes = self.formulas.cubes(formula, self.spender())
                 found = union(*(self._string_cube(cube, exact=exact) for cube in cubes))
             else:
-                plain = self.has_multiples(formula)
                 cubes = self.formulas.cubes(formula, self.spender())
-                found = union(*(self._number_cube(cube, exact=exact, plain=plain) for cube in cubes))
+                plain = exact and self.has_multiples(formula)
+                found = union(
+                    *(
+                        self._number_cube(cube, exact=exact, plain=plain or any(map(self.has_multiples, cube)))
+                        for cube in cubes
+                    )
+                )
             self._trees[formula, kind, exact] = found
         return found
 
