@@ -26,6 +26,11 @@ from benchmarks.run import machine
 N_FIELDS = 20
 BATCH = 8
 N_TOKENS = 128
+FORCED = {  # figure -> white space, temperature; the last are the defaults of json_schema and generate
+    "forced_text": ("compact", 0.0),
+    "forced_text_flexible": ("flexible", 0.0),
+    "forced_text_defaults": ("flexible", 1.0),
+}
 KINDS: list[dict[str, Any]] = [
     {"type": "string", "maxLength": 12},
     {"type": "integer", "minimum": 0, "maximum": 999},
@@ -55,14 +60,20 @@ def take_turns(first: Callable[[], int], second: Callable[[], int], rounds: int)
     return statistics.median(seconds[0]), statistics.median(seconds[1]), counts[0], counts[1]
 
 
-def forced_on_and_off(lm: Any, rounds: int, whitespace: str) -> dict[str, Any]:
-    """Where white space is free little is forced, and this model likes to write runs of it: so both settings."""
+def forced_on_and_off(lm: Any, rounds: int, whitespace: str, temperature: float) -> dict[str, Any]:
+    """Where white space is free little is forced, and this model likes to write runs of it: so both settings.
+
+    Off is forced=False, which also turns drafts off.  At temperature 1 every round writes another text.
+    """
     import guided
 
     constraint = guided.json_schema(schema(), whitespace=whitespace)
+    seeds = {True: 0, False: 0}
 
     def write(forced: bool) -> int:
-        out = guided.generate(lm, "A record, as JSON:\n", constraint, max_tokens=500, temperature=0, forced=forced)
+        options = {"max_tokens": 500, "temperature": temperature, "seed": seeds[forced], "forced": forced}
+        seeds[forced] += 1
+        out = guided.generate(lm, "A record, as JSON:\n", constraint, **options)
         assert out.is_complete
         return len(out.tokens)
 
@@ -105,15 +116,14 @@ def main() -> None:
     transformers.utils.logging.disable_progress_bar()
     lm = guided.tiny()
     figures = {
-        "forced_text": forced_on_and_off(lm, options.rounds, "compact"),
-        "forced_text_flexible": forced_on_and_off(lm, options.rounds, "flexible"),
+        **{name: forced_on_and_off(lm, options.rounds, *setting) for name, setting in FORCED.items()},
         "processor": processor_and_none(lm, options.rounds),
     }
     shown = Table("measure, built-in model", "with", "without", "ratio", "bar")
     processor = figures["processor"]
-    for key, whitespace in (("forced_text", "compact"), ("forced_text_flexible", "flexible")):
-        forced = figures[key]
-        label = f"generate, {N_FIELDS} fields, {whitespace}: forced text on / off, s"
+    for name, (whitespace, temperature) in FORCED.items():
+        forced = figures[name]
+        label = f"generate, {N_FIELDS} fields, {whitespace}, temperature {temperature:g}: forced text on / off, s"
         shown.add_row(label, f"{forced['on_s']:.3f}", f"{forced['off_s']:.3f}", f"{forced['ratio']:.3f}", "<= 0.75")
     label = f"model.generate, batch {BATCH}, {N_TOKENS} tokens: processor / none, s"
     row = (f"{processor['with_s']:.3f}", f"{processor['without_s']:.3f}", f"{processor['ratio']:.3f}")

@@ -51,6 +51,7 @@ def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
         bos_token=END,
         eos_token=END,
         pad_token=END,
+        padding_side="left",  # a batch of prompts is to be continued
         model_max_length=ROW_TOKENS,
         clean_up_tokenization_spaces=False,
         additional_special_tokens=list(SPECIAL_TOKENS[1:]),

@@ -139,15 +139,15 @@ def test_constraints_know_no_tokenizer() -> None:
 
 
 def test_import_is_light() -> None:
-    """No torch, no transformers, and well under a second; 0.3 s is the aim, the rest is for busy machines."""
+    """No torch, no transformers, and few modules beyond numpy's: a count, as seconds depend on what else is running."""
     program = (
-        "import sys, time; start = time.perf_counter(); import guided; took = time.perf_counter() - start\n"
-        "print(took, *sorted({'torch', 'transformers', 'lark', 'pydantic'} & set(sys.modules)))"
+        "import sys, numpy; before = len(sys.modules); import guided\n"
+        "print(len(sys.modules) - before, *sorted({'torch', 'transformers', 'lark', 'pydantic'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
-    took, *loaded = done.stdout.split()
-    assert loaded == []
-    assert float(took) < 1.0
+    n_loaded, *heavy = done.stdout.split()
+    assert heavy == []
+    assert int(n_loaded) < 100
 
 
 def test_public_names_have_the_same_homes_for_type_checkers() -> None:

@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from guided import _fast
+from guided.automata.compile import compile_dfa
 from guided.constraints.base import Constraint
 from guided.errors import ConstraintError
 from guided.limits import DEFAULT_LIMITS, Limits
 from guided.schema.contexts import JsonContexts
 from guided.schema.document import Document, Options, load
+from guided.schema.trees import has_ahead
 
 
 def json_schema(
@@ -59,7 +61,8 @@ def json_schema(
         name, schema, parse = f"json_schema({described.name})", described.schema, described.parse
     options = Options(ignore=on_unsupported == "ignore", assert_formats=formats == "assert", limits=limits)
     document = load(schema, options, registry)
-    contexts = JsonContexts(document, in_order=order == "schema", whitespace=whitespace, numbers=numbers, escapes=escapes)
+    in_order = order == "schema"
+    contexts = JsonContexts(document, in_order=in_order, whitespace=whitespace, numbers=numbers, escapes=escapes)
     check(document, contexts)
     settings = {"order": order, "whitespace": whitespace, "formats": formats, "numbers": numbers, "escapes": escapes}
     return Constraint(
@@ -78,12 +81,13 @@ def _check(name: str, value: Any, allowed: tuple[str, ...]) -> None:
 
 
 def check(document: Document, contexts: JsonContexts) -> None:
-    """Find now what would else be found while writing: patterns that are too large."""
-    locations = contexts.locations
+    """Find now what would else be found while writing: lookahead that takes too large an automaton."""
     for number, node in enumerate(document.nodes):
-        if node.texts:
-            formula = locations.formula(number, "string")
-            contexts.prepare(formula, "string")
+        if any(has_ahead(tree) for _, tree in node.texts):
+            contexts.prepare(number)
+    for tree in document.patterns.values():
+        if has_ahead(tree):
+            compile_dfa(contexts.scalars.spelling.quoted(tree), limits=contexts.limits)
 
 
 def report(document: Document, contexts: JsonContexts, settings: dict[str, str]) -> dict[str, Any]:
@@ -101,7 +105,7 @@ def report(document: Document, contexts: JsonContexts, settings: dict[str, str])
                     "integers are written without fraction and exponent (1, not 1.0)",
                 ]
                 if settings["numbers"] == "json"
-                else ["exponents from -20 to 20"]
+                else ["exponents from -10 to 10"]
             ),
             *(
                 ["enum, const, keys and patterned strings are written in their shortest spelling"]

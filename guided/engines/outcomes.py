@@ -46,9 +46,7 @@ def choice_logprobs(
     prompt_ids = lm.encode(prompt)
     distinct = list(dict.fromkeys(choices))
     walk = Walk(lm, [choice.encode() for choice in distinct], end)
-    canonical = {
-        choice.encode(): walk.follow(tree_of(lm, prompt_ids), lm.encode_text(choice)) for choice in distinct
-    }
+    canonical = {choice.encode(): walk.follow(tree_of(lm, prompt_ids), lm.encode_text(choice)) for choice in distinct}
     if encodings == "canonical":
         return {choice: canonical[choice.encode()] for choice in choices}
     found = walk.spread(tree_of(lm, prompt_ids), canonical, math.log(tolerance) if tolerance > 0 else -math.inf)

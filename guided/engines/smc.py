@@ -111,9 +111,7 @@ class Run:
     @property
     def alive(self) -> list[int]:
         """Particles that go on."""
-        return [
-            number for number, one in enumerate(self.particles) if not one.is_finished and one.logw > -math.inf
-        ]
+        return [number for number, one in enumerate(self.particles) if not one.is_finished and one.logw > -math.inf]
 
     # --- one step --------------------------------------------------------------------------------------------------
 

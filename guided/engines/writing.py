@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from guided.engines.drafting import Drafter
 from guided.engines.results import Event, Output, partial_value
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class Writer:
         self.run, self.result, self.prompt_ids, self.matcher = run, result, prompt_ids, matcher
         self.chance, self.budget = chance, budget
         self.pending: list[int] = []
+        self.drafter = Drafter(run.lm.vocab, run.lookahead) if run.lookahead else None
+        self.drafted: list[int] = []  # draft tokens that the model has read and that are not in the text yet
         self.unscored = 0  # how many of the last pending tokens have no log-probability yet: the forced ones
         self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.text, self.shown = "", 0
@@ -93,6 +96,8 @@ class Writer:
             return
         self.pending.append(token)
         self._write(token)
+        if self.drafter is not None:
+            self.drafter.note(token)
         self._go_on()
 
     def _write(self, token: int) -> None:
@@ -105,7 +110,10 @@ class Writer:
         self._stop_if_done()
         if self.is_stopped or self.run.forcer is None:
             return
-        for token in self.run.forcer.tokens(self.matcher, self.result.tokens, self.left):
+        forced = self.run.forcer.tokens(self.matcher, self.result.tokens, self.left)
+        if forced and self.drafter is not None:
+            self.drafter.note_forced()
+        for token in forced:
             self.result.tokens.append(token)
             self.result.n_forced += 1
             self.pending.append(token)
@@ -137,6 +145,29 @@ class Writer:
         self.unscored -= len(logprobs)
         self.result.logp += sum(logprobs)
         self.result.logw += sum(logprobs)
+
+    def draft(self) -> list[int]:
+        """Tokens to let the model read on trial, after the pending ones."""
+        if self.drafter is not None and not self.is_stopped and self.pending:
+            self.drafted = self.drafter.draft(self.matcher, self.run.forcer, self.result.tokens, self.left)
+        return self.drafted
+
+    def follow_draft(self, session: Any, row: int) -> bool:
+        """After a draw: take what the model has read already; whether it has said what comes next.
+
+        session, row : where the drafted tokens were read.
+        """
+        n_same = 0
+        for pending, drafted in zip(self.pending, self.drafted, strict=False):
+            if pending != drafted:
+                break
+            n_same += 1
+        if n_same:
+            self.fed(n_same, session.accept(row, self.drafted[:n_same], self.n_unscored(n_same)))
+            del self.drafted[:n_same]
+        if not self.is_asking:
+            self.drafted = []
+        return self.is_asking
 
     # --- what is shown ---------------------------------------------------------------------------------------------
 

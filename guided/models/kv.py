@@ -44,6 +44,8 @@ class KVSession:
             real = torch.ones_like(ids, dtype=torch.bool)
         self.cache: Any = None  # made by the model in its first pass
         self.real = real[:, :0]  # bool[R, slots]: slots of the cache that hold a token
+        self.ahead: list[torch.Tensor] = []  # of each row: logits before its first draft token to after its last
+        self.n_accepted: list[int] = []  # of each row: draft tokens that were accepted
         self.logits = self._forward(ids, real, 1)[:, -1]
         if copies > 1:
             cache: Any = self.cache
@@ -86,14 +88,24 @@ class KVSession:
         return outputs.logits[:, -n_kept:].float()
 
     @torch.no_grad()
-    def append(self, tokens: Sequence[Sequence[int]], n_scored: Sequence[int] | None = None) -> list[list[float]]:
+    def append(
+        self,
+        tokens: Sequence[Sequence[int]],
+        n_scored: Sequence[int] | None = None,
+        drafts: Sequence[Sequence[int]] | None = None,
+    ) -> list[list[float]]:
         """Add tokens to every row, in one pass of the model; sets `logits`.
 
         tokens   : one list per row, of any lengths (an empty list leaves a row as it is).
         n_scored : how many of each row's last new tokens to give the log-probability of; default none.
+        drafts   : tokens after these, read in the same pass on trial: `logits` is from before them; go on with
+                   `accept`, then `settle`.  A row with a draft must have tokens.
         Returns  those, natural log, one list per row.
         Raises ModelError for different lengths where the model cannot have them (see takes_ragged_rows).
         """
+        n_drafted = [len(draft) for draft in drafts or ()] or [0] * len(tokens)
+        if drafts is not None:
+            tokens = [[*row, *draft] for row, draft in zip(tokens, drafts, strict=True)]
         lengths = [len(row) for row in tokens]
         width = max(lengths)
         if width == 0:
@@ -106,12 +118,42 @@ class KVSession:
         for row, count in enumerate(n_scored or []):
             if count:
                 # The logits of the new columns, each seen from the token before; the first from what was there already.
-                seen_from = torch.cat([self.logits[row, None], found[row, width - lengths[row] : -1]])[-count:]
-                chosen = torch.tensor(tokens[row][-count:], device=self.device)[:, None]
-                scored[row] = torch.log_softmax(seen_from, -1).gather(1, chosen)[:, 0].tolist()
+                n_sure = lengths[row] - n_drafted[row]
+                first = width - lengths[row]
+                seen_from = torch.cat([self.logits[row, None], found[row, first : first + n_sure - 1]])[-count:]
+                scored[row] = _logprobs(seen_from, tokens[row][n_sure - count : n_sure])
+        self.ahead = [found[row, width - 1 - count :] for row, count in enumerate(n_drafted)]
+        self.n_accepted = [0] * len(tokens)
         grown = torch.tensor([length > 0 for length in lengths], device=self.device)
-        self.logits = torch.where(grown[:, None], found[:, -1], self.logits)
+        self.logits = torch.where(grown[:, None], torch.stack([ahead[0] for ahead in self.ahead]), self.logits)
         return scored
+
+    @torch.no_grad()
+    def accept(self, row: int, tokens: Sequence[int], n_scored: int) -> list[float]:
+        """The next draft tokens of a row are `tokens`, and stay; moves its `logits` to after them.
+
+        Returns the log-probabilities of the last `n_scored` of them, natural log.
+        """
+        before = self.n_accepted[row]
+        after = self.n_accepted[row] = before + len(tokens)
+        self.logits[row] = self.ahead[row][after]
+        if not n_scored:
+            return []
+        return _logprobs(self.ahead[row][after - n_scored : after], tokens[len(tokens) - n_scored :])
+
+    def settle(self) -> None:
+        """Forget the draft tokens that were not accepted."""
+        refused = [len(ahead) - 1 - count for ahead, count in zip(self.ahead, self.n_accepted, strict=True)]
+        self.ahead, self.n_accepted = [], []
+        if not any(refused):
+            return
+        for row, count in enumerate(refused):
+            if count:
+                self.real[row, -count:] = False
+        unused = int((self.real.flip(1).cumsum(1) == 0).sum(1).min())  # columns at the end that no row uses
+        if unused:
+            self.real = self.real[:, :-unused]
+            self.cache.crop(-unused)
 
     @torch.no_grad()
     def select(self, rows: Sequence[int]) -> None:
@@ -123,3 +165,10 @@ class KVSession:
             self.extra["attention_mask"] = self.extra["attention_mask"][chosen]
             encoded = self.extra["encoder_outputs"]
             encoded.last_hidden_state = encoded.last_hidden_state[chosen]
+
+
+def _logprobs(logits: torch.Tensor, tokens: Sequence[int]) -> list[float]:
+    """Natural log-probability of each token under its row of logits, float32[n, V]."""
+    chosen = torch.tensor(list(tokens), device=logits.device)[:, None]
+    found: list[float] = torch.log_softmax(logits, -1).gather(1, chosen)[:, 0].tolist()
+    return found

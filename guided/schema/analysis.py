@@ -1,9 +1,9 @@
 """Which goals have a value at all, and a short one: a search over values and over what is left of arrays and objects.
 
-Goals (what a value must fit) and residuals (an open array or object) are solved by *rules*: a text, the goal of a member,
-and the residual after it.  The search is depth first, laziest rules first, on a list instead of the call stack.  It
-computes a least fixed point: what is being solved already counts as unsolved, and a "no" that rests on that is forgotten,
-unless it is the outermost one.  A "yes" keeps its rule, and rules put together are a text.
+Goals (what a value must fit) and residuals (an open array or object) are solved by *rules*: a text, the goal of a
+member, and the residual after it.  The search is depth first, laziest rules first, on a list instead of the call
+stack.  It computes a least fixed point: what is being solved already counts as unsolved, and a "no" that rests on that
+is forgotten, unless it is the outermost one.  A "yes" keeps its rule, and rules put together are a text.
 """
 
 from __future__ import annotations
@@ -65,10 +65,11 @@ class Analysis:
     def _search(self, root: Unknown) -> bool:
         rules, without = self._rules, self._without
         spend = self._spend = self.scalars.spender()
-        unknowns, options, tried, deepest = [root], [self._options(root)], [None], [INFINITE]
+        unknowns, options, deepest = [root], [self._options(root)], [INFINITE]
+        tried: list[Rule | None] = [None]
         places: dict[Unknown, int] = {root: 0}
         while unknowns:
-            rule: Any = tried[-1]
+            rule = tried[-1]
             if rule is None:
                 spend(1)
                 rule = tried[-1] = next(options[-1], None)
@@ -232,7 +233,7 @@ class Analysis:
         return None
 
     def _members(self, residual: Residual) -> Iterator[Rule]:
-        """Members that may help: needed names first; where any member may help, every name and a new one of each class."""
+        """Members that may help: needed names first; where any may help, every name and a new one of each class."""
         formulas, names = self.formulas, residual.names
         places = self.residuals.place_of(names)
         in_order = self.residuals.in_order
@@ -270,7 +271,7 @@ class Analysis:
         return any(literal > 0 and self.formulas.payload(literal)[0] == "has" for literal in literals)
 
     def _looks_around(self, residual: Residual) -> bool:
-        """Whether a member that is not plainly needed may help: then, in order, it may have to come before the needed ones."""
+        """Whether a member that is not plainly needed may help: in order, it may have to come before the needed."""
         found = residual.facts.get("looks around")
         if found is None:
             found = False
@@ -330,7 +331,7 @@ class Analysis:
 
     def loose(self, member: Member) -> set[int]:
         """The pending nodes whose atoms occur in the formula without negation only."""
-        positive, negative = self.formulas.polarity(member.after.outs[0])
+        _, negative = self.formulas.polarity(member.after.outs[0])
         loose: set[int] = set()
         tight: set[int] = set()
         for question in member.pending:
@@ -402,6 +403,6 @@ class Analysis:
                             parts.append(goal)
                         found.append(comma + text)
             if size > MAX_COMPLETION or len(found) > MAX_COMPLETION:
-                raise LimitExceeded("max_states", MAX_COMPLETION, max(size, len(found)), "the shortest value, in bytes,")
+                raise LimitExceeded("max_states", MAX_COMPLETION, max(size, len(found)), "the shortest value")
         return "".join(found)
 

@@ -18,7 +18,7 @@ from guided.schema.document import Document
 from guided.schema.formula import FALSE, TRUE
 from guided.schema.frames import Answers, Frame, Frames, Link
 from guided.schema.keytests import NO_TESTS, KeyTests
-from guided.schema.lexers import KEY, NUMBER, STRING, TEST, Keys, Structure
+from guided.schema.lexers import KEY, NUMBER, STRING, TEST, Keys
 from guided.schema.locations import Locations
 from guided.schema.numbers import Numbers
 from guided.schema.residuals import Residuals
@@ -43,7 +43,7 @@ class JsonContexts:
         """Raises ConstraintError if no value fits the schema; UnsupportedSchema for a schema that means nothing."""
         self.document, self.whitespace = document, whitespace
         limits = document.options.limits
-        self.structure = Structure(whitespace, limits)
+        self.structure = lexers.structure(whitespace, limits)
         self.locations = Locations(document)
         spelling = Spelling(escapes)
         self.key_lexers = Keys(spelling, limits)
@@ -68,9 +68,12 @@ class JsonContexts:
         """Whether some "this can be finished" was assumed, as finding out took more steps than allowed."""
         return self.analysis.approximate or any(isinstance(x, _fast.Filtered) and x.approximate for x in self._filters)
 
-    def prepare(self, formula: int, kind: str) -> None:
-        """Find out now whether a scalar formula has a text.  Raises LimitExceeded where that takes too large an automaton."""
-        self.scalars.shortest(formula, kind)
+    def prepare(self, number: int) -> None:
+        """Find out now whether the strings of a node make an automaton: lookahead must be built in full.
+
+        Raises LimitExceeded or ConstraintError if that is not possible.
+        """
+        self.scalars.shortest(self.locations.formula(number, "string"), "string")
 
     def _number(self, kind: int, about: Link | Frame | None) -> int:
         key = (kind, -1 if about is None else about.number)
@@ -216,9 +219,11 @@ class JsonContexts:
                 alternatives.append((label, Literal(kind)))
         restricted = False
         for kind, base in (("string", STRING), ("number", NUMBER)):
-            if side_by_side and kind == "string":
-                added, link.atoms = self.scalars.side_by_side(self._formulas(link, kind))
-                alternatives += added
+            if side_by_side:
+                formulas = self._formulas(link, kind)
+                if formulas[0] != FALSE:
+                    told, link.atoms[kind] = self.scalars.side_by_side(formulas, kind)
+                    alternatives += told
                 continue
             added, is_open = self._scalar_alternatives(link, kind, base)
             alternatives += added
@@ -299,15 +304,14 @@ class JsonContexts:
     def _scalar_answers(self, link: Link, labels: tuple[int, ...]) -> Answers:
         """The answers of a string or number with these labels."""
         kind, base = ("string", STRING) if labels[-1] < NUMBER else ("number", NUMBER)
-        if link.atoms is not None and kind == "string":
-            return self.scalars.answers_of(labels, self._formulas(link, kind), link.atoms)
+        if kind in link.atoms:
+            return self.scalars.answers_of(labels, self._formulas(link, kind), link.atoms[kind], kind)
         if len(labels) == 1 and labels[0] == base + 1:  # only the goal was open
             return (True, *(formula == TRUE for formula in self._formulas(link, kind)[1:]))
         if base not in labels:
             return (False,) * len(link.questions)
-        return tuple(
-            formula == TRUE or (base + 1 + number in labels) for number, formula in enumerate(self._formulas(link, kind))
-        )
+        formulas = enumerate(self._formulas(link, kind))
+        return tuple(formula == TRUE or (base + 1 + number in labels) for number, formula in formulas)
 
     def _after_value_lexeme(self, link: Link, labels: tuple[int, ...], text: bytes | None) -> int:
         label = labels[-1]

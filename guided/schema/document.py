@@ -165,6 +165,7 @@ def _refuse_constant(name: str) -> None:
 
 
 _IDS = frozenset(("$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$dynamicRef", "$recursiveRef"))
+_DYNAMIC = _IDS - {"$id", "id", "$anchor"}
 _DATA = frozenset(("enum", "const", "default", "examples", "example"))  # what stands under these is no schema
 
 
@@ -173,40 +174,58 @@ def measure(raw: Any, limits: Limits) -> bool:
 
     Returns whether some name in it might give or ask for an address of its own.
     """
-    has_ids = is_data = False
+    has_ids = False
     n_containers = 0
-    waiting: list[tuple[Any, int, str]] = [(raw, 0, "")]
+    waiting: list[tuple[Any, int, Any]] = [(raw, 0, None)]  # value, depth, (key, the same of the parent)
     while waiting:
-        value, depth, pointer = waiting.pop()
+        value, depth, way = waiting.pop()
         if isinstance(value, dict):
-            for key in value:
+            if depth == 0:
+                has_ids = any(word in value for word in _DYNAMIC)
+            elif not has_ids and not _IDS.isdisjoint(value):  # an address at the root changes no pointer
+                has_ids = any(isinstance(value.get(word), (str, bool)) for word in _IDS) and not _is_data(way)
+            for key, child in value.items():
                 if not isinstance(key, str):
-                    raise UnsupportedSchema(f"a property name must be a string, not {show(key)}", pointer)
-            if not has_ids and depth and not _IDS.isdisjoint(value):  # an address at the root changes no pointer
-                is_data = not _DATA.isdisjoint(pointer.split("/"))
-                has_ids = not is_data and any(isinstance(value.get(word), (str, bool)) for word in _IDS)
-            elif not depth:
-                has_ids = any(word in value for word in _IDS - {"$id", "id", "$anchor"})
-            children = [(child, f"{pointer}/{escape(key)}") for key, child in value.items()]
+                    raise UnsupportedSchema(f"a property name must be a string, not {show(key)}", pointer_of(way))
+                if type(child) is not str or not child.isascii():
+                    waiting.append((child, depth + 1, (key, way)))
         elif isinstance(value, list):
-            children = [(child, f"{pointer}/{index}") for index, child in enumerate(value)]
+            for index, child in enumerate(value):
+                if type(child) is not str or not child.isascii():
+                    waiting.append((child, depth + 1, (str(index), way)))
         elif isinstance(value, float) and not isfinite(value):
-            raise UnsupportedSchema(f"{value} is not a JSON number", pointer)
+            raise UnsupportedSchema(f"{value} is not a JSON number", pointer_of(way))
         elif value is None or isinstance(value, (bool, int, float)):
             continue
         elif isinstance(value, str):
-            if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-                raise UnsupportedSchema("a lone surrogate is no character of any text", pointer)
+            if any("\ud800" <= character <= "\udfff" for character in value):
+                raise UnsupportedSchema("a lone surrogate is no character of any text", pointer_of(way))
             continue
         else:
-            raise UnsupportedSchema(f"{show(value)} is not a JSON value", pointer)
+            raise UnsupportedSchema(f"{show(value)} is not a JSON value", pointer_of(way))
         n_containers += 1
         if depth >= limits.max_schema_depth:
             raise LimitExceeded("max_schema_depth", limits.max_schema_depth, depth + 1, "the schema")
         if n_containers > 20 * limits.max_schema_nodes:  # far more containers than sub-schemas: enum values, or a cycle
             raise LimitExceeded("max_schema_nodes", limits.max_schema_nodes, n_containers // 20, "the schema")
-        waiting.extend((child, depth + 1, where) for child, where in children)
     return has_ids
+
+
+def pointer_of(way: Any) -> str:
+    """The JSON pointer of a way (key, the same of the parent)."""
+    steps = []
+    while way is not None:
+        steps.append(escape(way[0]))
+        way = way[1]
+    return "".join(f"/{step}" for step in reversed(steps))
+
+
+def _is_data(way: Any) -> bool:
+    while way is not None:
+        if way[0] in _DATA:
+            return True
+        way = way[1]
+    return False
 
 
 _MAPS = frozenset(("properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies"))
@@ -239,16 +258,16 @@ def contents_of(raw: Any) -> dict[int, int]:
     for value, is_map, is_data in reversed(order):
         if isinstance(value, dict):
             speaks = value if is_map or is_data else [key for key in value if key not in _SILENT]
-            key: Any = (is_map, tuple((key, content(value[key])) for key in speaks))
+            says: Any = (is_map, tuple((key, content(value[key])) for key in speaks))
         else:
-            key = ("list", tuple(content(part) for part in value))
-        found[id(value)] = numbers.setdefault(key, len(numbers))
+            says = ("list", tuple(content(part) for part in value))
+        found[id(value)] = numbers.setdefault(says, len(numbers))
     return found
 
 
 def escape(key: str) -> str:
     """`key` as one step of a JSON pointer."""
-    return key.replace("~", "~0").replace("/", "~1")
+    return key.replace("~", "~0").replace("/", "~1") if "~" in key or "/" in key else key
 
 
 def show(value: Any) -> str:

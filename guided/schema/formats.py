@@ -94,7 +94,7 @@ _IDN_EMAIL = rf"{_IDN_ATOM}{{1,15}}(?:\.{_IDN_ATOM}{{1,8}}){{0,2}}@{_IDN_HOSTNAM
 
 
 def _regex(depth: int) -> str:
-    """Regular expressions of ECMA-262 with groups nested up to `depth` deep; counts and ranges only in their usual forms."""
+    """Regular expressions of ECMA-262, groups nested up to `depth` deep; counts and ranges in their usual forms."""
     escape = r"\\(?:[dDwWsSnrtfv^$.|?*+()\[\]{}\\/-]|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})"
     letters = rf"\[\^?(?:a-z|A-Z|0-9|[^\]\\\[-]|{escape})+-?\]"
     atom = rf"(?:[^\\^$.|?*+()\[\]{{}}\r\n]|\.|{escape}|{letters}"

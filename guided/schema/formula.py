@@ -1,8 +1,8 @@
 """Boolean formulas over atoms of one instance location: hash-consed, with negation, "exactly one of" and substitution.
 
-A formula is a signed integer: -f is the opposite of f, so that negation costs nothing.  Formulas that are built the same
-way are the same integer; arguments are older than what is made of them, so no pass recurses.  A directed acyclic graph
-stays linear in the schema, where a decision diagram of a oneOf with n branches may not.
+A formula is a signed integer: -f is the opposite of f, so that negation costs nothing.  Formulas that are built the
+same way are the same integer; arguments are older than what is made of them, so no pass recurses.  A directed acyclic
+graph stays linear in the schema, where a decision diagram of a oneOf with n branches may not.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Arrays and objects that are being written, and the links by which their values report to them.
 
-A link says what is asked of one value: a goal that must hold, further questions whose answers may be yes or no, and what
-the location above becomes with each set of answers.  A frame is a residual together with the link of its own value.
-Both are interned, so that equal futures are equal objects: the next item of an array comes back to the same frame.
+A link says what is asked of one value: a goal that must hold, further questions whose answers may be yes or no, and
+what the location above becomes with each set of answers.  A frame is a residual together with the link of its own
+value. Both are interned, so that equal futures are equal objects: the next item of an array comes back to the same
+frame.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class Link:
     frames: dict[str, Frame | None] = field(default_factory=dict)
     is_alive: bool | None = None
     lexer: Any = None
-    atoms: tuple[int, ...] | None = None  # of its strings, where their conditions are read side by side
+    atoms: dict[str, tuple[int, ...]] = field(default_factory=dict)  # by kind, where conditions are read side by side
 
 
 @dataclass(eq=False, slots=True)
@@ -146,7 +147,7 @@ class Frames:
         assert above is not None
         if frame.residual.kind == "array":
             residual = frame.residual if value is None else self.analysis.with_value(frame.residual, value)
-            partial = None if not above.records else (*(link.partial or ()), value)
+            partial: Any = None if not above.records else (*(link.partial or ()), value)
         else:
             residual = frame.residual
             partial = None if not above.records else (link.partial or frozenset()) | {(link.name, value)}
@@ -175,7 +176,9 @@ class Frames:
             return link.questions[0]
         asked = enumerate(zip(link.questions[1:], answers[1:], strict=False), 1)
         signed = [
-            goal[0] if yes else -goal[0] for number, (goal, yes) in asked if yes or not (loosely and number in link.loose)
+            goal[0] if yes else -goal[0]
+            for number, (goal, yes) in asked
+            if yes or not (loosely and number in link.loose)
         ]
         return tuple(sorted({*link.questions[0], *signed}))
 

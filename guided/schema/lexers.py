@@ -107,12 +107,24 @@ class Structure:
         return shared_dfa(tuple(alternatives))
 
 
+@lru_cache(maxsize=64)
+def structure(whitespace: str, limits: Limits) -> Structure:
+    """The Structure of a setting, made once."""
+    return Structure(whitespace, limits)
+
+
+@lru_cache(maxsize=16)
+def free_keys(spelling: bool, limits: Limits) -> _fast.Recognizer:
+    """Any key; one automaton for all objects, so that its masks are made once.  spelling : in any escape."""
+    return shared_dfa(((NEW_KEY, Spelling("any" if spelling else "shortest").every),))
+
+
 class Keys:
     """The lexemes of property names in one spelling."""
 
     def __init__(self, spelling: Spelling, limits: Limits) -> None:
         self.spelling, self.limits = spelling, limits
-        self.free = shared_dfa(((NEW_KEY, spelling.every),))  # one automaton for all objects: its masks are made once
+        self.free = free_keys(spelling.is_any, limits)
         self._known: dict[tuple[tuple[str, ...], frozenset[str]], _fast.Recognizer] = {}
         self._only: dict[tuple[tuple[str, int], ...], _fast.Recognizer] = {}
         self._nodes: dict[str, Node] = {}
@@ -128,9 +140,9 @@ class Keys:
         return found
 
     def known(self, names: tuple[str, ...], seen: frozenset[str]) -> _fast.Recognizer:
-        """The keys that a free key must differ from: declared ones (label KEY + place), and free ones seen before (TAKEN).
+        """The keys that a free key must differ from: declared ones (KEY + place), and free ones seen before (TAKEN).
 
-        Not which of them may come: so all positions in an object share one automaton, as long as no free key was written.
+        Not which of them may come: so all positions in an object share one automaton until a free key is written.
         """
         free = seen.difference(names)
         found = self._known.get((names, free))
@@ -153,12 +165,12 @@ class Keys:
     @staticmethod
     def _of(keys: list[tuple[int, Node]]) -> _fast.Recognizer:
         found = word_list(keys)
-        if found is None:
-            alternatives: dict[int, list[Node]] = {}
-            for label, node in keys:
-                alternatives.setdefault(label, []).append(node)
-            found = compile_dfa({label: union(*nodes) for label, nodes in alternatives.items()})
-        return found
+        if found is not None:
+            return found
+        alternatives: dict[int, list[Node]] = {}
+        for label, node in keys:
+            alternatives.setdefault(label, []).append(node)
+        return compile_dfa({label: union(*nodes) for label, nodes in alternatives.items()})
 
 
 MAX_KNOWN = 1024  # automata of known keys kept

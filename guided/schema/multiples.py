@@ -1,7 +1,7 @@
 """multipleOf: the decimal texts whose value is a whole multiple of a decimal number, exactly, as an automaton.
 
-The divisor is p / 10^k with whole p.  While digits are read, all that matters is the remainder of the digits so far by p and
-how many of the k fraction digits were read; digits after those must be zeros.
+The divisor is p / 10^k with whole p.  While digits are read, all that matters is the remainder of the digits so far by
+p and how many of the k fraction digits were read; digits after those must be zeros.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAX_STATES = 20_000
 
 
 def multiple(divisor: Decimal) -> Made:
-    """Texts -?[0-9]+(.[0-9]+)? of whole multiples of `divisor` > 0.  Raises LimitExceeded for divisors with many digits."""
+    """Texts -?[0-9]+(.[0-9]+)? of whole multiples of `divisor` > 0.  Raises LimitExceeded for large divisors."""
     return Made(f"multiple of {divisor.normalize()}", _maker(divisor))
 
 
@@ -53,8 +53,7 @@ def decimal_text(value: Fraction) -> str | None:
     scaled = value * 10**20
     if scaled.denominator != 1 or abs(value) >= 10**20:
         return None
-    text = format(Decimal(scaled.numerator).scaleb(-20, Context(prec=60)).normalize(Context(prec=60)), "f")
-    return text
+    return format(Decimal(scaled.numerator).scaleb(-20, Context(prec=60)).normalize(Context(prec=60)), "f")
 
 
 def _maker(divisor: Decimal) -> Callable[[Any, int], int]:

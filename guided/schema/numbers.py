@@ -26,7 +26,7 @@ FRACTION_DIGITS = 20
 MANTISSA_DIGITS = 16  # after the point, in scientific notation
 EXPONENTS = ((-307, -5), (16, 307))
 
-ANY_EXPONENT = 20  # numbers="any": exponents up to this, either sign
+ANY_EXPONENT = 10  # numbers="any": exponents up to this, either sign
 
 DIGIT = chars((0x30, 0x39))
 _POINT_ZEROS = optional(concat(Literal("."), Repeat(Literal("0"), 1, FRACTION_DIGITS)))
@@ -103,9 +103,10 @@ def _is_empty(low: Bound | None, high: Bound | None) -> bool:
 
 @lru_cache(maxsize=256)
 def _any_number(low: Bound | None, high: Bound | None, exponents: bool) -> Node:
-    """Every spelling: up to 20 digits on each side of the point, exponents from -20 to 20."""
+    """Every spelling: up to 20 digits on each side of the point, exponents from -10 to 10."""
     if low is None and high is None:
-        plain = concat(optional(Literal("-")), _WHOLE, optional(concat(Literal("."), Repeat(DIGIT, 1, FRACTION_DIGITS))))
+        fraction = optional(concat(Literal("."), Repeat(DIGIT, 1, FRACTION_DIGITS)))
+        plain = concat(optional(Literal("-")), _WHOLE, fraction)
         return concat(plain, optional(_power(-ANY_EXPONENT, ANY_EXPONENT))) if exponents else plain
     parts: list[Node] = []
     for exponent in (None, *(range(-ANY_EXPONENT, ANY_EXPONENT + 1) if exponents else ())):

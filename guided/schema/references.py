@@ -1,8 +1,8 @@
 """`$ref`, `$dynamicRef`, `$recursiveRef`: which sub-schema a reference means, seen from a place.
 
-A dynamic reference means the outermost resource on the way here that has its anchor.  All of the way that can be observed
-is kept with every place, as `scope`: dynamic anchor -> resource.  So dynamic references are settled while a schema is
-read; a sub-schema that is reached in two scopes is two nodes.
+A dynamic reference means the outermost resource on the way here that has its anchor.  All of the way that can be
+observed is kept with every place, as `scope`: dynamic anchor -> resource.  So dynamic references are settled while a
+schema is read; a sub-schema that is reached in two scopes is two nodes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from guided.errors import UnsupportedSchema
 from guided.schema.dialects import Dialect, dialect_of, specification
 
 if TYPE_CHECKING:
-    from guided.schema.document import Document, Place
+    from guided.schema.document import Place
 
 RECURSIVE = ""  # the name in a scope of `$recursiveAnchor: true`
 Scope = tuple[tuple[str, str], ...]  # (dynamic anchor, address of its resource), sorted
@@ -24,7 +24,7 @@ class References:
     """The resources of one document and of its registry."""
 
     def __init__(self, raw: Any, dialect: Dialect, registry: dict[str, Any], *, has_ids: bool) -> None:
-        """has_ids : some sub-schema has an `$id` or an anchor, or may; else pointers are followed without a registry."""
+        """has_ids : some sub-schema may have an `$id` or an anchor; else pointers are followed without a registry."""
         self.raw, self.dialect, self.has_ids = raw, dialect, has_ids
         self._others = registry
         self._root: Any = None
@@ -35,7 +35,6 @@ class References:
     def root(self) -> Any:
         """The resolver at the root, made when first needed."""
         if self._root is None:
-            import referencing.jsonschema as specifications
             from jsonschema_specifications import REGISTRY
 
             own = specification(self.dialect)
@@ -49,7 +48,6 @@ class References:
             base = own.id_of(self.raw) or ""
             resources = resources.with_resource(base, own.create_resource(self.raw)).crawl()
             self._root = resources.resolver(base_uri=base)
-            del specifications
         return self._root
 
     def entered(self, place: Place) -> Place:
@@ -64,7 +62,7 @@ class References:
         return replace(place, resolver=resolver, scope=self._within(place.scope, resolver), is_entered=True)
 
     def _within(self, scope: Scope, resolver: Any) -> Scope:
-        """`scope` after entering the resource at which `resolver` stands; what it has already is further out and stays."""
+        """`scope` after entering the resource of `resolver`; what it has already is further out and stays."""
         uri = resolver._base_uri
         names = self._anchors.get(uri)
         if names is None:

@@ -1,9 +1,9 @@
-"""Arrays and objects on the way: residual formulas of one location, and their derivatives after a key, an item, a value.
+"""Arrays and objects on the way: residual formulas of a location, and their derivatives after a key, item or value.
 
 A Residual is what a location still has to say: one formula per question asked about it, after some of its members.  It
 knows nothing of what stands around it, so that every analysis of it is made once per schema.  After a key or an item,
-what depends on the member's value alone is *forced* (it must hold, a goal of the value) or *pending* (it is asked, and the
-answer is put in when the value has ended).
+what depends on the member's value alone is *forced* (it must hold, a goal of the value) or *pending* (it is asked, and
+the answer is put in when the value has ended).
 """
 
 from __future__ import annotations

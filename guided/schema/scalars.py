@@ -1,8 +1,9 @@
 """Formulas of strings and numbers -> trees of JSON lexemes, and shortest members.
 
-Two trees belong to a formula.  The *written* one is what a value that must fit may look like; it may leave spellings out
-(integers without a point, enum values as the schema spells them).  The *exact* one tells, among all texts that may be
-written where the answer is open, for which the formula holds: its opposite is as exact, so `not` and oneOf rest on it.
+Two trees belong to a formula.  The *written* one is what a value that must fit may look like; it may leave spellings
+out (integers without a point, enum values as the schema spells them).  The *exact* one tells, among all texts that may
+be written where the answer is open, for which the formula holds: its opposite is as exact, so `not` and oneOf rest on
+it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from guided.schema.locations import Locations
 from guided.schema.multiples import MAX_STATES, decimal_text, first_multiples, is_small
 from guided.schema.numbers import Numbers
 from guided.schema.strings import Spelling
-
 
 MAX_PRODUCT = 10_000  # states of an automaton built in full; larger ones are read side by side
 MAX_MULTIPLES = 1_000  # of a divisor with many digits that may be written
@@ -62,9 +62,14 @@ class Scalars:
                 cubes = self.formulas.cubes(formula, self.spender())
                 found = union(*(self._string_cube(cube, exact=exact) for cube in cubes))
             else:
-                plain = self.has_multiples(formula)
                 cubes = self.formulas.cubes(formula, self.spender())
-                found = union(*(self._number_cube(cube, exact=exact, plain=plain) for cube in cubes))
+                plain = exact and self.has_multiples(formula)
+                found = union(
+                    *(
+                        self._number_cube(cube, exact=exact, plain=plain or any(map(self.has_multiples, cube)))
+                        for cube in cubes
+                    )
+                )
             self._trees[formula, kind, exact] = found
         return found
 
@@ -84,7 +89,9 @@ class Scalars:
     # ---- strings ----
 
     def _string_cube(self, cube: Cube, *, exact: bool) -> Node:
-        trees, outside, least, most = [], [], 0, None
+        trees: list[Node] = []
+        outside: list[Node] = []
+        least, most = 0, None
         sets: list[frozenset[str]] = []
         without: set[str] = set()
         for literal in cube:
@@ -240,9 +247,14 @@ class Scalars:
 
     # ---- strings whose conditions are too many for one automaton ----
 
-    def side_by_side(self, formulas: tuple[int, ...]) -> tuple[Alternatives, tuple[int, ...]]:
-        """Alternatives that tell which atoms hold: label STRING is any string, STRING + 1 + n is atom n.  And the atoms."""
+    def side_by_side(self, formulas: tuple[int, ...], kind: str) -> tuple[Alternatives, tuple[int, ...]]:
+        """Alternatives that tell which atoms hold, and the atoms; STRING is any string, STRING + 1 + n is atom n.
+
+        The same from NUMBER up for numbers.
+        """
         atoms = tuple(sorted({atom for formula in formulas for atom in self.formulas.atoms(formula)}))
+        if kind == "number":
+            return self._numbers_side_by_side(formulas, atoms), atoms
         found: list[tuple[int, Node]] = [(STRING, self.spelling.every)]
         for number, atom in enumerate(atoms):
             payload = self.formulas.payload(atom)
@@ -255,13 +267,33 @@ class Scalars:
             found.append((STRING + 1 + number, node))
         return tuple(found), atoms
 
+    def _numbers_side_by_side(self, formulas: tuple[int, ...], atoms: tuple[int, ...]) -> Alternatives:
+        exponents = not any(map(self.has_multiples, formulas))
+        numbers = self.numbers
+        found: list[tuple[int, Node]] = [(NUMBER, self.universe("number", formulas))]
+        for number, atom in enumerate(atoms):
+            payload = self.formulas.payload(atom)
+            if payload[0] == "integer":
+                node = numbers.whole(None, None, lexical=payload[1], exponents=exponents)
+            elif payload[0] == "numbers":
+                node = numbers.equal([Decimal(text) for text in payload[1]], exponents=exponents)
+            elif payload[0] == "multiple":
+                node = numbers.multiple(payload[1])
+            elif payload[0] == "low":
+                node = numbers.between((payload[1], payload[2]), None, exponents=exponents)
+            else:
+                node = numbers.between(None, (payload[1], payload[2]), exponents=exponents)
+            found.append((NUMBER + 1 + number, node))
+        return tuple(found)
+
     def answers_of(
-        self, labels: tuple[int, ...], formulas: tuple[int, ...], atoms: tuple[int, ...]
+        self, labels: tuple[int, ...], formulas: tuple[int, ...], atoms: tuple[int, ...], kind: str
     ) -> tuple[bool, ...]:
-        """Which formulas hold for a string with these labels of side_by_side."""
-        if STRING not in labels:
+        """Which formulas hold for a string or number with these labels of side_by_side."""
+        base = STRING if kind == "string" else NUMBER
+        if base not in labels:
             return (False,) * len(formulas)
-        values = {atom: TRUE if STRING + 1 + number in labels else FALSE for number, atom in enumerate(atoms)}
+        values = {atom: TRUE if base + 1 + number in labels else FALSE for number, atom in enumerate(atoms)}
         return tuple(self.formulas.substitute(formula, values) == TRUE for formula in formulas)
 
     # ---- members ----
@@ -286,12 +318,10 @@ class Scalars:
         try:
             dfa = shared_dfa(((label, self.tree(formula, kind, exact=False)),), self.limits)
         except LimitExceeded:
-            if kind != "string":
-                raise
-            alternatives, atoms = self.side_by_side((formula,))
+            alternatives, atoms = self.side_by_side((formula,), kind)
             inner = shared_dfa(alternatives, self.limits)
-            dfa = _fast.Filtered(inner, lambda labels: self.answers_of(labels, (formula,), atoms)[0])
-        return None if dfa.start == _fast.DEAD else str(bytes(dfa.completion(dfa.start)), "utf-8")
+            dfa = _fast.Filtered(inner, lambda labels: self.answers_of(labels, (formula,), atoms, kind)[0])
+        return None if dfa.start == _fast.DEAD else str(dfa.completion(dfa.start) or b"", "utf-8")
 
     def _guessed_text(self, formula: int) -> str | None:
         """A string near what the formula speaks of, without any automaton; None if none of those fits."""
@@ -311,7 +341,7 @@ class Scalars:
             if atom[0] == "numbers":
                 named.update(dict.fromkeys(atom[1][:MAX_GUESSES]))
             elif atom[0] in ("low", "high") and abs(atom[1]) < 10**15:
-                near.update((int(atom[1]) + step for step in (-1, 0, 1)))
+                near.update(int(atom[1]) + step for step in (-1, 0, 1))
         near.update(int(Decimal(text)) + 1 for text in named if abs(Decimal(text)) < 10**15)
         guesses = [*map(str, sorted(near, key=lambda value: (len(str(value)), value))), *named]
         return next((self.numbers.spelled(text) for text in guesses if self.fitting_numbers(formula, (text,))), None)

@@ -28,7 +28,7 @@ from guided.automata.syntax import (
     invert,
     union,
 )
-from guided.schema.trees import bound, fold, lengths
+from guided.schema.trees import Kept, bound, fold, lengths
 
 QUOTE = Literal('"')
 _HEX = chars((0x30, 0x39), (0x41, 0x46), (0x61, 0x66))
@@ -193,6 +193,11 @@ EVERY_STRING = concat(QUOTE, Repeat(ONE_SPELLING, 0, None), QUOTE)
 EVERY_SPELLING = concat(QUOTE, Repeat(ANY_SPELLING, 0, None), QUOTE)
 
 
+@lru_cache(maxsize=512)
+def _quoted(kept: Kept, is_any: bool) -> Node:
+    return concat(QUOTE, spell(kept.node, is_any=is_any), QUOTE)
+
+
 class Spelling:
     """How the characters of pinned-down strings and of keys are written: "shortest", or "any" escape.
 
@@ -210,7 +215,7 @@ class Spelling:
 
     def quoted(self, tree: Node) -> Node:
         """The spellings of the texts of a tree."""
-        return concat(QUOTE, spell(tree, is_any=self.is_any), QUOTE)
+        return _quoted(Kept(tree), self.is_any)
 
     def words(self, texts: Iterable[str]) -> Node:
         """The spellings of some texts."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import TypeVar
 
 from guided.automata.syntax import (
@@ -68,6 +69,29 @@ def depth(node: Node) -> int:
 def has_anchor(node: Node) -> bool:
     """Whether `^` or `$` occurs in `node`."""
     return any(isinstance(part, (Start, End)) for part in walk(node))
+
+
+@lru_cache(maxsize=256)
+def _has_ahead(kept: Kept) -> bool:
+    return any(isinstance(part, Ahead) for part in walk(kept.node))
+
+
+class Kept:
+    """A tree that is compared by identity: comparing by content walks all of it."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+    def __hash__(self) -> int:
+        return id(self.node)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Kept) and self.node is other.node
+
+
+def has_ahead(node: Node) -> bool:
+    """Whether a lookahead occurs in `node`; remembered for trees that are used again, as those of formats are."""
+    return _has_ahead(Kept(node))
 
 
 def is_nullable(node: Node) -> bool:

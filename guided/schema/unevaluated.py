@@ -1,8 +1,8 @@
 """unevaluatedProperties and unevaluatedItems: which sub-schemas may have evaluated a member, and on what condition.
 
-Every sub-schema in place below N (but not below a `not`, whose annotations are dropped) is a source.  It counts if all the
-sub-schemas on the way to it hold, which is known when the location is closed; until then their residual formulas are
-*tracked*.  A cover is a list of ways, a way a tuple of terms, all of which must hold:
+Every sub-schema in place below N (but not below a `not`, whose annotations are dropped) is a source.  It counts if all
+the sub-schemas on the way to it hold, which is known when the location is closed; until then their residual formulas
+are *tracked*.  A cover is a list of ways, a way a tuple of terms, all of which must hold:
 
     node         that node holds for the location       -node    it does not (for `else`)
     "name"       the location has that member           ("value", node)   the item itself fits (`contains`)

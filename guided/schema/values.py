@@ -1,4 +1,4 @@
-"""JSON values that can be compared and hashed: equal numbers are equal, 1 is not true, the order of keys does not matter."""
+"""JSON values that can be compared and hashed: equal numbers are equal, 1 is not true, keys have no order."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 from decimal import Decimal
 from typing import Any
 
-Value = Any  # str, ("null",), ("bool", b), ("number", Decimal), ("array", tuple of Value), ("object", frozenset of pairs)
+# str, ("null",), ("bool", b), ("number", Decimal), ("array", tuple of Value), ("object", frozenset of (name, Value))
+Value = Any
 
 
 def scalar(text: str | bytes) -> Value:

@@ -23,6 +23,7 @@ BATCH_MODES = {
     "penalties": {"do_sample": True, "repetition_penalty": 1.5},
     "renormalised": {"do_sample": True, "renormalize_logits": True},
     "no cache": {"use_cache": False},
+    "static cache": {"cache_implementation": "static"},
 }
 SINGLE_MODES = {
     "prompt lookup": {"prompt_lookup_num_tokens": 3},

@@ -51,13 +51,13 @@ PERSON = {
 # or "c"; strings with a look-behind; keywords among names.
 GIVES_BACK = 'start: (A | B | "-")+\nA: /a(b*c)?/\nB: /b|12?/'
 POPS_ALL = 'start: x "c" "a"?\nx: "a" x | "b"'
-QUOTED = '''
+QUOTED = """
 start: "{" [pair ("," pair)*] "}"
 pair: ESCAPED_STRING ":" (pair | ESCAPED_STRING | SIGNED_NUMBER | "true" | NAME)
 NAME: /[a-z]+/
 %import common (ESCAPED_STRING, SIGNED_NUMBER, WS)
 %ignore WS
-'''
+"""
 
 ALL_CONSTRAINTS: dict[str, Constraint] = {
     "cfg gives back": guided.cfg(GIVES_BACK),

@@ -115,9 +115,7 @@ def two_loop(chance: Chance, masses: Masses, accepts: Collection[int]) -> Outcom
     return found, share / (n_rejects + 1)
 
 
-def geometric(
-    chance: Chance, masses: Masses, accepts: Collection[int], max_accepts: int, max_rejects: int
-) -> Outcome:
+def geometric(chance: Chance, masses: Masses, accepts: Collection[int], max_accepts: int, max_rejects: int) -> Outcome:
     """Draws with replacement until so many accepts or rejects, each token asked about once."""
     total, n_accepts, n_rejects, found = sum(masses.values()), 0, 0, None
     while n_accepts < max_accepts and n_rejects < max_rejects and any(masses.values()):

@@ -149,7 +149,7 @@ def test_deep_json_text_cycles_and_large_schemas_are_refused_by_limits():
     with pytest.raises(LimitExceeded):
         json_schema(cycle)
     with pytest.raises(LimitExceeded) as caught:
-        json_schema({"properties": {str(n): {} for n in range(50)}}, limits=Limits(max_schema_nodes=20))
+        json_schema({"properties": {str(n): {"minLength": n} for n in range(50)}}, limits=Limits(max_schema_nodes=20))
     assert caught.value.limit == "max_schema_nodes"
     with pytest.raises(LimitExceeded):
         json_schema({"minItems": 10**9})
