@@ -27,6 +27,7 @@ include "external.pyx"       # a language written in Python
 include "product.pyx"        # two languages side by side, for & and |
 include "places.pyx"         # interned places, texts and exits of a machine
 include "wordlist.pyx"       # a finite list of texts
+include "restricted.pyx"     # a labelled language of which some ends do not count
 include "machine.pyx"        # lexers and contexts: JSON, grammars
 include "network.pyx"        # languages one after another
 include "embedding.pyx"      # languages inside a grammar
@@ -45,7 +46,7 @@ include "known.pyx"          # what is known of a mask without making it
 include "random.pyx"         # random numbers by address
 include "urn.pyx"            # tokens without replacement, by probability
 include "reject.pyx"         # one step of sampling by asking about few tokens
-include "mass.pyx"          # the probability of what a token starts with
+include "mass.pyx"           # the probability of what a token starts with
 include "pairs.pyx"          # which two tokens may stand side by side?
 include "ngrams.pyx"         # counts of tokens after histories, in one file
 include "candidates.pyx"     # which tokens may follow k drafts, and how good they are

@@ -22,6 +22,7 @@ from guided.automata.syntax import (
     Concat,
     End,
     Literal,
+    Made,
     Never,
     Node,
     Not,
@@ -109,6 +110,8 @@ class Builder:
             self._end(node)
         elif isinstance(node, Ahead):
             values[-1] = boolean.ahead(self, node, follow)
+        elif isinstance(node, Made):
+            values[-1] = node.build(nfa, follow)
         elif isinstance(node, (Both, Not)):
             table = boolean.build(node, self.limits)
             values[-1] = boolean.embed(nfa, table, lambda labels: [follow])

@@ -11,6 +11,7 @@ from guided.automata.syntax import (
     Concat,
     End,
     Literal,
+    Made,
     Never,
     Node,
     Not,
@@ -78,6 +79,8 @@ class FactsOf:
             return _NONE if not node.texts else _NULL if "" in node.texts else _TEXT
         if isinstance(node, Never):
             return _NONE
+        if isinstance(node, Made):
+            return _TEXT
         if isinstance(node, (Start, End)):
             return Facts(True, False, zero_width=True, start=isinstance(node, Start))
         return None

@@ -6,8 +6,9 @@ or from text (parse.py); compile.py turns them into automata.  Not here: parsing
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
 
 MAX_CODE_POINT = 0x10FFFF
 SURROGATES = (0xD800, 0xDFFF)  # code points that no UTF-8 text holds
@@ -99,7 +100,18 @@ class End:
     newline: bool = False
 
 
-Node = Never | Literal | Words | Chars | Concat | Union | Repeat | Both | Not | Ahead | Start | End
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A language that makes its own states: build(nfa, follow) returns its first one.  Equal names, equal languages.
+
+    It holds at least one text, none of them empty, and looks at nothing around it.
+    """
+
+    name: str
+    build: Callable[[Any, int], int] = field(compare=False, repr=False)
+
+
+Node = Never | Literal | Words | Chars | Concat | Union | Repeat | Both | Not | Ahead | Start | End | Made
 
 EMPTY = Literal("")
 NEVER = Never()

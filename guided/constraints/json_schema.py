@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from guided import _fast
+from guided.automata.compile import compile_dfa
 from guided.constraints.base import Constraint
 from guided.errors import ConstraintError
 from guided.limits import DEFAULT_LIMITS, Limits
 from guided.schema.contexts import JsonContexts
 from guided.schema.document import Document, Options, load
+from guided.schema.trees import has_ahead
 
 
 def json_schema(
@@ -21,8 +23,8 @@ def json_schema(
     whitespace: str = "flexible",
     on_unsupported: Literal["error", "ignore"] = "error",
     formats: Literal["assert", "annotate"] = "assert",
-    numbers: Literal["json"] = "json",
-    escapes: Literal["shortest"] = "shortest",
+    numbers: Literal["json", "any"] = "json",
+    escapes: Literal["shortest", "any"] = "shortest",
     registry: Mapping[str, Any] | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Constraint:
@@ -46,8 +48,8 @@ def json_schema(
     _check("order", order, ("schema", "any"))
     _check("on_unsupported", on_unsupported, ("error", "ignore"))
     _check("formats", formats, ("assert", "annotate"))
-    _check("numbers", numbers, ("json",))
-    _check("escapes", escapes, ("shortest",))
+    _check("numbers", numbers, ("json", "any"))
+    _check("escapes", escapes, ("shortest", "any"))
     if not isinstance(whitespace, str):
         raise ConstraintError("whitespace is 'flexible', 'compact' or a regular expression")
     parse: Callable[[str], Any] = json.loads
@@ -59,7 +61,8 @@ def json_schema(
         name, schema, parse = f"json_schema({described.name})", described.schema, described.parse
     options = Options(ignore=on_unsupported == "ignore", assert_formats=formats == "assert", limits=limits)
     document = load(schema, options, registry)
-    contexts = JsonContexts(document, in_order=order == "schema", whitespace=whitespace)
+    in_order = order == "schema"
+    contexts = JsonContexts(document, in_order=in_order, whitespace=whitespace, numbers=numbers, escapes=escapes)
     check(document, contexts)
     settings = {"order": order, "whitespace": whitespace, "formats": formats, "numbers": numbers, "escapes": escapes}
     return Constraint(
@@ -78,18 +81,13 @@ def _check(name: str, value: Any, allowed: tuple[str, ...]) -> None:
 
 
 def check(document: Document, contexts: JsonContexts) -> None:
-    """Find now what would else be found while writing: patterns that are too large, a oneOf that is not exclusive."""
-    from guided.schema.exclusive import check_one_of
-
-    locations = contexts.locations
+    """Find now what would else be found while writing: lookahead that takes too large an automaton."""
     for number, node in enumerate(document.nodes):
-        if node.texts or node.all_of:
-            formula = locations.formula(number, "string")
-            atoms = locations.formulas.atoms(formula)
-            languages = [atom[1] for atom in atoms if atom[0] == "text"]
-            if any(name.startswith("pattern ") for name in languages) or (languages and len(atoms) > 1):
-                contexts.prepare(locations.lexeme(formula, "string"))
-    check_one_of(document, contexts)
+        if any(has_ahead(tree) for _, tree in node.texts):
+            contexts.prepare(number)
+    for tree in document.patterns.values():
+        if has_ahead(tree):
+            compile_dfa(contexts.scalars.spelling.quoted(tree), limits=contexts.limits)
 
 
 def report(document: Document, contexts: JsonContexts, settings: dict[str, str]) -> dict[str, Any]:
@@ -100,10 +98,22 @@ def report(document: Document, contexts: JsonContexts, settings: dict[str, str])
         "ignored": [{"pointer": pointer, "reason": reason} for pointer, reason in document.ignored],
         "annotations": [{"pointer": pointer, "what": what} for pointer, what in document.annotations],
         "approximations": [
-            "numbers have at most 20 digits before and 20 after the point; exponents only where repr(float) has them",
-            "integers are written without fraction and exponent (1, not 1.0)",
-            "enum, const, keys and patterned strings are written in their shortest spelling",
+            "numbers have at most 20 digits before and 20 after the point",
+            *(
+                [
+                    "exponents only where repr(float) has them",
+                    "integers are written without fraction and exponent (1, not 1.0)",
+                ]
+                if settings["numbers"] == "json"
+                else ["exponents from -10 to 10"]
+            ),
+            *(
+                ["enum, const, keys and patterned strings are written in their shortest spelling"]
+                if settings["escapes"] == "shortest"
+                else []
+            ),
         ],
+        "approximate": contexts.is_approximate,
         "sub_schemas": len(document.nodes),
         "contexts_so_far": len(contexts.contexts),
         "frames_so_far": len(contexts.frames.frames),

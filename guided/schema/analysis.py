@@ -1,190 +1,408 @@
-"""Which goals have a value at all, and a shortest one: the least fixed point over the goals that a goal can need.
+"""Which goals have a value at all, and a short one: a search over values and over what is left of arrays and objects.
 
-A goal is solved by a rule: a text with values of other goals in it.  Rules are collected for all goals in reach, and
-solved cheapest first (Knuth's generalisation of Dijkstra's algorithm); a goal that stays unsolved has no value, however
-the schema refers to itself.  Source: D. E. Knuth, "A generalization of Dijkstra's algorithm", 1977.
+Goals (what a value must fit) and residuals (an open array or object) are solved by *rules*: a text, the goal of a
+member, and the residual after it.  The search is depth first, laziest rules first, on a list instead of the call
+stack.  It computes a least fixed point: what is being solved already counts as unsolved, and a "no" that rests on that
+is forgotten, unless it is the outermost one.  A "yes" keeps its rule, and rules put together are a text.
 """
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import Any
 
-from guided import _fast
 from guided.errors import LimitExceeded
-from guided.schema.document import Document
 from guided.schema.formula import FALSE, TRUE
+from guided.schema.keytests import KeyTests
 from guided.schema.keywords import TYPES
-from guided.schema.lexers import NUMBER, STRING, shared_dfa
-from guided.schema.locations import Goal, Locations
-from guided.schema.shapes import ArrayShape, ObjectShape, array_shape, object_shape
-from guided.schema.strings import spell_text
+from guided.schema.locations import Goal
+from guided.schema.residuals import Member, Residual, Residuals
+from guided.schema.scalars import Scalars
+from guided.schema.values import scalar
 
-MAX_COMPLETION = 1_000_000  # bytes of a shortest value; longer ones are refused by name
-SHORT_ENOUGH = 5  # bytes of a value for which no other rule is looked for: null, 0, "", [], {}
+MAX_COMPLETION = 1_000_000  # bytes of a value; longer ones are refused by name
+MAX_DISTINCT = 64  # values of a small domain that are told apart under uniqueItems
 
-Part = str | Goal
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """Texts and goals in the order in which they are written."""
-
-    parts: tuple[Part, ...]
-    cost: int  # bytes of the texts
+Rule = tuple[str, Goal | None, Residual | None, int]  # text, member's goal (so many times), what is left after it
+Unknown = Goal | Residual
+INFINITE = 1 << 60
 
 
 class Analysis:
-    """Shortest values of goals, remembered."""
+    """Answers about goals and residuals, remembered."""
 
-    def __init__(self, document: Document, locations: Locations, space: str) -> None:
+    def __init__(self, residuals: Residuals, scalars: Scalars, tests: KeyTests, space: str) -> None:
         """space : the least white space that is allowed between lexemes; usually none."""
-        self.document, self.locations, self.space = document, locations, space
+        self.residuals, self.scalars, self.tests, self.space = residuals, scalars, tests, space
+        self.document, self.locations, self.formulas = residuals.document, residuals.locations, residuals.formulas
         self.comma, self.colon = f"{space},{space}", f"{space}:{space}"
-        self._costs: dict[Goal, int | None] = {}  # None: no value
-        self._rules: dict[Goal, Rule] = {}
-        self._texts: dict[Goal, str] = {}
+        self.approximate = False  # some answer was "yes" because the steps allowed ran out
+        self._spend = scalars.spender()
+        self._rules: dict[Unknown, Rule] = {}
+        self._without: set[Unknown] = set()
 
-    def is_inhabited(self, goal: Goal | None) -> bool:
+    # ---- the search ----
+
+    def is_inhabited(self, goal: Goal) -> bool:
         """Whether some value meets `goal`."""
-        return goal is not None and self.cost(goal) is not None
+        return not goal or goal in self._rules or self._solve(goal)
 
-    def cost(self, goal: Goal) -> int | None:
-        """Bytes of the shortest value of `goal`; None if there is none."""
-        if goal not in self._costs:
-            self._solve(goal)
-        return self._costs[goal]
+    def is_live(self, residual: Residual) -> bool:
+        """Whether an array or object with one question can be finished so that the answer is yes."""
+        return residual in self._rules or self._solve(residual)
 
-    def text(self, goal: Goal) -> str:
-        """A shortest value of `goal`, which must have one."""
-        cost = self.cost(goal)
-        if cost is None:
-            raise ValueError("the goal has no value")
-        if cost > MAX_COMPLETION:
-            raise LimitExceeded("max_states", MAX_COMPLETION, cost, "the shortest value, in bytes,")
-        stack = [goal]
-        while stack:
-            here = stack[-1]
-            missing = [
-                part for part in self._rules[here].parts if isinstance(part, frozenset) and part not in self._texts
-            ]
-            if missing and here not in self._texts:
-                stack.extend(dict.fromkeys(missing))
-                continue
-            stack.pop()
-            if here not in self._texts:
-                parts = self._rules[here].parts
-                self._texts[here] = "".join(part if isinstance(part, str) else self._texts[part] for part in parts)
-        return self._texts[goal]
+    def _solve(self, unknown: Unknown) -> bool:
+        if unknown in self._without:
+            return False
+        try:
+            return self._search(unknown)
+        except LimitExceeded as error:
+            if error.limit != "max_formula_steps":
+                raise
+            self.approximate = True
+            return True
 
-    def _solve(self, goal: Goal) -> None:
-        """Costs of `goal` and of every goal that its rules lead to."""
-        rules: dict[Goal, list[Rule]] = {}
-        waiting = [goal]
-        while waiting:
-            here = waiting.pop()
-            if here in rules or here in self._costs:
-                continue
-            rules[here] = self.rules(here)
-            waiting.extend(part for rule in rules[here] for part in rule.parts if isinstance(part, frozenset))
-        users: dict[Goal, list[tuple[Goal, Rule]]] = {}
-        missing: dict[tuple[Goal, Rule], int] = {}
-        queue: list[tuple[int, int, Goal, Rule]] = []
-        n_queued = 0
-
-        def push(owner: Goal, rule: Rule) -> None:
-            nonlocal n_queued
-            total = rule.cost + sum(self._costs[part] or 0 for part in rule.parts if isinstance(part, frozenset))
-            n_queued += 1
-            heapq.heappush(queue, (total, n_queued, owner, rule))
-
-        for owner, options in rules.items():
-            for rule in options:
-                needs = {part for part in rule.parts if isinstance(part, frozenset)}
-                if any(self._costs.get(need, 0) is None for need in needs):
+    def _search(self, root: Unknown) -> bool:
+        rules, without = self._rules, self._without
+        spend = self._spend = self.scalars.spender()
+        unknowns, options, deepest = [root], [self._options(root)], [INFINITE]
+        tried: list[Rule | None] = [None]
+        places: dict[Unknown, int] = {root: 0}
+        while unknowns:
+            rule = tried[-1]
+            if rule is None:
+                spend(1)
+                rule = tried[-1] = next(options[-1], None)
+                if rule is None:  # all rules failed
+                    here = unknowns.pop()
+                    options.pop()
+                    tried.pop()
+                    taint = deepest.pop()
+                    del places[here]
+                    if taint >= len(unknowns):
+                        without.add(here)
+                    elif unknowns:
+                        deepest[-1] = min(deepest[-1], taint)
+                    if unknowns:
+                        tried[-1] = None
                     continue
-                open_needs = [need for need in needs if need not in self._costs]
-                missing[owner, rule] = len(open_needs)
-                for need in open_needs:
-                    users.setdefault(need, []).append((owner, rule))
-                if not open_needs:
-                    push(owner, rule)
-        while queue:
-            total, _, owner, rule = heapq.heappop(queue)
-            if owner in self._costs:
-                continue
-            self._costs[owner], self._rules[owner] = total, rule
-            for user in users.get(owner, ()):
-                missing[user] -= 1
-                if missing[user] == 0:
-                    push(*user)
-        for owner in rules:
-            self._costs.setdefault(owner, None)
+            for need in (rule[1], rule[2]):
+                if need is None or need == () or need in rules:
+                    continue
+                if need in without:
+                    tried[-1] = None
+                elif need in places:
+                    deepest[-1] = min(deepest[-1], places[need])
+                    tried[-1] = None
+                else:
+                    places[need] = len(unknowns)
+                    unknowns.append(need)
+                    options.append(self._options(need))
+                    tried.append(None)
+                    deepest.append(INFINITE)
+                break
+            else:
+                here = unknowns.pop()
+                rules[here] = rule
+                del places[here]
+                options.pop()
+                tried.pop()
+                deepest.pop()
+        return root in rules
 
-    def rules(self, goal: Goal) -> list[Rule]:
-        """The ways of writing a value of `goal`, one for each type and cube; only the first if it is very short."""
-        found: list[Rule] = []
+    # ---- rules ----
+
+    def _options(self, unknown: Unknown) -> Iterator[Rule]:
+        return self._values(unknown) if isinstance(unknown, tuple) else self._moves(unknown)
+
+    def _values(self, goal: Goal) -> Iterator[Rule]:
+        """Ways of writing a value: constants and scalars, then arrays, then objects."""
         for kind in TYPES:
             formula = self.locations.goal_formula(goal, kind)
             if formula == FALSE:
                 continue
-            for rule in self._of_type(goal, kind, formula):
-                found.append(rule)
-                if rule.cost <= SHORT_ENOUGH and all(isinstance(part, str) for part in rule.parts):
-                    return [rule]
-        return list(dict.fromkeys(found))
+            if kind in ("null", "true", "false"):
+                yield kind, None, None, 1
+            elif kind in ("string", "number"):
+                text = self.scalars.shortest(formula, kind)
+                if text is not None:
+                    yield text, None, None, 1
+            else:
+                residual = self.residuals.opened((goal,), kind)
+                yield "[" if kind == "array" else "{", None, residual, 1
 
-    def _of_type(self, goal: Goal, kind: str, formula: int) -> Iterable[Rule]:
-        if kind in ("null", "true", "false"):
-            yield Rule((kind,), len(kind))
-        elif kind in ("string", "number"):
-            text = self.shortest_scalar(formula, kind)
-            if text is not None:
-                yield Rule((text,), len(text.encode()))
-        elif kind == "array":
-            for cube in self.locations.formulas.cubes(formula, self.locations.max_steps):
-                rule = self.array_rule(array_shape(cube), 0, "[" + self.space)
-                if rule is not None:
-                    yield rule if len(rule.parts) > 2 else _rule([f"[{self.space}]"])
+    def _moves(self, residual: Residual) -> Iterator[Rule]:
+        """Ways of going on with an open array or object: close it, or write a member that may help."""
+        if residual.outs[0] == FALSE:
+            return
+        if self.residuals.closed(residual)[0]:
+            yield "]" if residual.kind == "array" else "}", None, None, 1
+            return
+        if residual.kind == "array":
+            yield from self._items(residual)
         else:
-            names = self.locations.names(goal)
-            numbers = {name: number for number, name in enumerate(names)}
-            for cube in self.locations.formulas.cubes(formula, self.locations.max_steps):
-                rule = self.object_rule(object_shape(cube, numbers), names, "{" + self.space)
-                if rule is not None:
-                    yield rule if len(rule.parts) > 2 else _rule([f"{{{self.space}}}"])
+            yield from self._members(residual)
 
-    def shortest_scalar(self, formula: int, kind: str) -> str | None:
-        """The shortest JSON text of a string or number formula; None if there is none."""
-        if formula == TRUE:
-            return '""' if kind == "string" else "0"
-        label = (STRING if kind == "string" else NUMBER) + 1
-        dfa = shared_dfa(((label, self.locations.lexeme(formula, kind)),), self.document.options.limits)
-        return None if dfa.start == _fast.DEAD else str(bytes(dfa.completion(dfa.start) or b""), "utf-8")
+    def _items(self, residual: Residual) -> Iterator[Rule]:
+        member = self.residuals.member(residual, None)
+        if member is None:
+            return
+        kinds = {self.formulas.payload(atom)[0] for atom in residual.atoms}
+        if "unique" in kinds:
+            for settled in self._helpful(residual, self._answered(member, "")):
+                yield from self._distinct(settled)
+            return
+        if not member.pending and kinds <= {"items", "count"} and member.after.place == residual.place:
+            units = self.formulas.units(residual.outs[0])
+            if len(units) == len(self.formulas.conjuncts(residual.outs[0])):  # n items that are all alike
+                least = max((self.formulas.payload(unit)[1] for unit in units if self._is_count(unit)), default=1)
+                yield "", member.goal, self._after_items(residual, least), least
+                return
+        yield from self._helpful(residual, self._answered(member, ""))
 
-    def array_rule(self, shape: ArrayShape, index: int, opening: str) -> Rule | None:
-        """The fewest items from `index` on, after `opening`; None if some item can have no value."""
-        if shape.most is not None and shape.least > shape.most:
-            return None
-        parts: list[Part] = [opening]
-        for number in range(shape.least):
-            goal = shape.value(self.document, index + number)
-            if goal is None:
+    def _is_count(self, unit: int) -> bool:
+        return unit > 0 and self.formulas.payload(unit)[0] == "count"
+
+    def _after_items(self, residual: Residual, n: int) -> Residual:
+        """The residual after n items that change nothing but the counts."""
+        values = {}
+        for atom in residual.atoms:
+            payload = self.formulas.payload(atom)
+            if payload[0] == "count":
+                left = payload[1] - n
+                values[atom] = TRUE if left <= 0 else self.formulas.literal(("count", left))
+        out = self.formulas.substitute(residual.outs[0], values)
+        return self.residuals.with_outs(residual, (out,))
+
+    def _distinct(self, rule: Rule) -> Iterator[Rule]:
+        """An item of a unique array: one rule for each value of a small domain, else one for a value that is new."""
+        text, goal, after, _ = rule
+        assert goal is not None and after is not None
+        values = self._domain(goal)
+        if values is None:
+            for kind in ("string", "number"):
+                formula = self.locations.goal_formula(goal, kind)
+                shortest = self.scalars.shortest(formula, kind)
+                if shortest is not None:
+                    values = [shortest]
+                    break
+        if values is None:
+            yield text, goal, after, 1
+            return
+        for value in values:
+            yield text + value, None, self.with_value(after, scalar(value)), 1
+
+    def with_value(self, residual: Residual, value: Any) -> Residual:
+        """A unique array after an item with this value."""
+        if not any(self.formulas.payload(atom)[0] == "unique" for atom in residual.atoms):
+            return residual
+        seen = residual.seen | {value}
+        return self.residuals.make(
+            residual.kind, residual.outs, residual.tracks, residual.names, residual.place, seen
+        )
+
+    def _domain(self, goal: Goal) -> list[str] | None:
+        """The texts of all values of a goal, if they are few scalars; None if they may be more."""
+        found: list[str] = []
+        for kind in TYPES:
+            formula = self.locations.goal_formula(goal, kind)
+            if formula == FALSE:
+                continue
+            if kind in ("null", "true", "false"):
+                found.append(kind)
+                continue
+            if kind in ("array", "object"):
                 return None
-            parts += [self.comma, goal] if number else [goal]
-        return _rule([*parts, self.space + "]"])
-
-    def object_rule(self, shape: ObjectShape, names: tuple[str, ...], opening: str) -> Rule | None:
-        """The needed properties only, after `opening`; None if one can have no value."""
-        parts: list[Part] = [opening]
-        for number in shape.needed:
-            goal = shape.value(self.document, names[number])
-            if goal is None:
+            listed = self._listed(formula, kind)
+            if listed is None or len(found) + len(listed) > MAX_DISTINCT:
                 return None
-            parts += [("" if len(parts) == 1 else self.comma) + f'"{spell_text(names[number])}"{self.colon}', goal]
-        return _rule([*parts, self.space + "}"])
+            found += listed
+        return found
 
+    def _listed(self, formula: int, kind: str) -> list[str] | None:
+        """The texts of an enum; None if other texts fit as well."""
+        for unit in self.formulas.units(formula):
+            payload = self.formulas.payload(unit)
+            if unit < 0:
+                continue
+            if payload[0] == "strings" and len(payload[1]) <= 4 * MAX_DISTINCT:
+                fitting = sorted(text for text in payload[1] if self.scalars.holds(formula, text))
+                return [self.scalars.spelling.text(text) for text in fitting]
+            if payload[0] == "numbers" and len(payload[1]) <= 4 * MAX_DISTINCT:
+                return self.scalars.fitting_numbers(formula, payload[1])
+        return None
 
-def _rule(parts: list[Part]) -> Rule:
-    return Rule(tuple(parts), sum(len(part.encode()) for part in parts if isinstance(part, str)))
+    def _members(self, residual: Residual) -> Iterator[Rule]:
+        """Members that may help: needed names first; where any may help, every name and a new one of each class."""
+        formulas, names = self.formulas, residual.names
+        places = self.residuals.place_of(names)
+        in_order = self.residuals.in_order
+        tried: set[str] = set()
+        is_open = False
+        for cube in formulas.cubes(residual.outs[0], self._spend, self._needs_a_name):
+            needed = [
+                formulas.payload(literal)[1]
+                for literal in cube
+                if literal > 0 and formulas.payload(literal)[0] == "has"
+            ]
+            if not needed:
+                is_open = True
+                continue
+            name = min(needed, key=lambda name: places.get(name, len(names))) if in_order else needed[0]
+            if name not in tried:
+                tried.add(name)
+                yield from self._named(residual, places[name], name)
+            if in_order and places[name] > residual.place and self._looks_around(residual):
+                for other in names[residual.place : places[name]]:
+                    if other not in tried:
+                        tried.add(other)
+                        yield from self._named(residual, places[other], other)
+        if is_open:
+            for place in range(residual.place, len(names)):
+                if names[place] not in tried and names[place] not in residual.seen:
+                    tried.add(names[place])
+                    yield from self._named(residual, place, names[place])
+            for matched, name in self.tests.fresh(residual):
+                member = self.residuals.member(residual, (None, name, matched))
+                if member is not None:
+                    yield from self._helpful(residual, self._answered(member, self._key_text(name)))
+
+    def _needs_a_name(self, literals: Any) -> bool:
+        return any(literal > 0 and self.formulas.payload(literal)[0] == "has" for literal in literals)
+
+    def _looks_around(self, residual: Residual) -> bool:
+        """Whether a member that is not plainly needed may help: in order, it may have to come before the needed."""
+        found = residual.facts.get("looks around")
+        if found is None:
+            found = False
+            for part in self.formulas.conjuncts(residual.outs[0]):
+                kind = self.formulas.payload(part)[0] if self.formulas.is_literal(part) else ""
+                plain = kind == "has" or (kind in ("props", "names") and part > 0) or (kind == "count" and part < 0)
+                found = found or not plain
+            residual.facts["looks around"] = found
+        return bool(found)
+
+    def _named(self, residual: Residual, place: int, name: str) -> Iterator[Rule]:
+        member = self.residuals.member(residual, (place, name, self.tests.class_of(residual, name)))
+        if member is not None:
+            yield from self._helpful(residual, self._answered(member, self._key_text(name)))
+
+    @staticmethod
+    def _helpful(residual: Residual, rules: Iterator[Rule]) -> Iterator[Rule]:
+        """Members that change what is asked; any other only uses a name up."""
+        for rule in rules:
+            after = rule[2]
+            if (
+                after is None
+                or after.outs != residual.outs
+                or after.tracks != residual.tracks
+                or (residual.kind == "array" and after.place != residual.place)
+            ):
+                yield rule
+
+    def _key_text(self, name: str) -> str:
+        return self.scalars.spelling.text(name) + self.colon
+
+    def _answered(self, member: Member, text: str) -> Iterator[Rule]:
+        """The member with every set of answers to what is pending, few that hold first."""
+        if not member.pending:
+            yield text, member.goal, member.after, 1
+            return
+        known = {abs(node): node > 0 for node in member.goal}
+        asked = sorted({n for q in member.pending for n in self.residuals.asked_nodes(q)} - known.keys())
+        loose = self.loose(member)  # asked only where "yes" can but help: a "no" need not be enforced
+        stack: list[tuple[bool, ...]] = [()]
+        while stack:
+            chosen = stack.pop()
+            self._spend(1)
+            signed = [
+                node if yes else -node for node, yes in zip(asked, chosen, strict=False) if yes or node not in loose
+            ]
+            goal = tuple(sorted({*member.goal, *signed}))
+            if signed and self.is_plainly_empty(goal):
+                continue
+            if len(chosen) < len(asked):
+                stack += [(*chosen, True), (*chosen, False)]
+                continue
+            answers = {**known, **dict(zip(asked, chosen, strict=True))}
+            after = self.residuals.settle(member.after, member.pending, answers)
+            if after.outs[0] != FALSE:
+                yield text, goal, after, 1
+
+    def loose(self, member: Member) -> set[int]:
+        """The pending nodes whose atoms occur in the formula without negation only."""
+        _, negative = self.formulas.polarity(member.after.outs[0])
+        loose: set[int] = set()
+        tight: set[int] = set()
+        for question in member.pending:
+            if question[0] in ("all", "some") and question[1] not in negative:
+                loose.update(self.residuals.asked_nodes(question))
+            else:
+                tight.update(self.residuals.asked_nodes(question))
+        return loose - tight if not member.after.tracks else set()
+
+    def is_plainly_empty(self, goal: Goal) -> bool:
+        """Whether a goal has no value, as far as one look at each kind tells."""
+        for kind in TYPES:
+            formula = self.locations.goal_formula(goal, kind)
+            if formula == FALSE:
+                continue
+            if kind in ("string", "number") and self.scalars.shortest(formula, kind) is None:
+                continue
+            return False
+        return True
+
+    # ---- texts ----
+
+    def text(self, goal: Goal) -> str:
+        """A short value of `goal`, which must have one."""
+        return self._render([goal]) if goal else "null"
+
+    def rest(self, residual: Residual, *, is_first: bool) -> str:
+        """Members and the closing bracket of an array or object; is_first: no comma before the first member."""
+        return self._render([(residual, is_first)])
+
+    def _render(self, parts: list[Any]) -> str:
+        found: list[str] = []
+        size = 0
+        while parts:
+            part = parts.pop()
+            if isinstance(part, str):
+                found.append(part)
+                size += len(part)
+            elif part == ():
+                found.append("null")
+            else:
+                is_first = False
+                if isinstance(part, tuple) and part and isinstance(part[0], Residual):
+                    part, is_first = part
+                rule = self._rules.get(part)
+                if rule is None:
+                    if not (self._search(part) if part not in self._without else False):
+                        raise ValueError("there is no value")
+                    rule = self._rules[part]
+                text, goal, after, count = rule
+                if isinstance(part, tuple):  # a value
+                    if after is not None:
+                        parts.append((after, True))
+                        text += self.space
+                    found.append(text)
+                elif goal is None and after is None:  # the closing bracket
+                    found.append(text if is_first else self.space + text)
+                else:
+                    comma = "" if is_first else self.comma
+                    assert after is not None
+                    parts.append((after, False))
+                    if count > 1:
+                        item = self.text(goal or ())
+                        if (len(item) + 1) * count > MAX_COMPLETION:
+                            raise LimitExceeded("max_states", MAX_COMPLETION, len(item) * count, "the shortest value,")
+                        found.append(comma + self.comma.join([item] * count))
+                    else:
+                        if goal is not None:
+                            parts.append(goal)
+                        found.append(comma + text)
+            if size > MAX_COMPLETION or len(found) > MAX_COMPLETION:
+                raise LimitExceeded("max_states", MAX_COMPLETION, max(size, len(found)), "the shortest value")
+        return "".join(found)
+

@@ -7,167 +7,188 @@ first reached.  The lexer half is the automata of lexers.py.  Protocol: guided.p
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 from guided import _fast
 from guided.automata.syntax import Literal, Node, union
-from guided.errors import ConstraintError
+from guided.errors import ConstraintError, LimitExceeded
 from guided.schema import lexers
 from guided.schema.analysis import Analysis
 from guided.schema.document import Document
 from guided.schema.formula import FALSE, TRUE
-from guided.schema.frames import ROOT_NEEDS, Frame, Frames, Link, Needs, Way
-from guided.schema.lexers import KEY, NUMBER, STRING, Structure
-from guided.schema.locations import Goal, Locations
-from guided.schema.shapes import ObjectShape
-from guided.schema.strings import FREE_STRING, spell_text
+from guided.schema.frames import Answers, Frame, Frames, Link
+from guided.schema.keytests import NO_TESTS, KeyTests
+from guided.schema.lexers import KEY, NUMBER, STRING, TEST, Keys
+from guided.schema.locations import Locations
+from guided.schema.numbers import Numbers
+from guided.schema.residuals import Residuals
+from guided.schema.scalars import Scalars
+from guided.schema.strings import Spelling
+from guided.schema.values import Value, scalar
 
 DEAD = -1
 MAX_REMEMBERED = 20_000  # completions kept
 
-
-class Kind(Enum):
-    """Where in the text we are."""
-
-    VALUE = "before a value"  # .link
-    KEY = "before a key"  # .frame
-    FREE_KEY = "before a key that is none of the known ones"  # .frame
-    COLON = "after a key"  # .link
-    AFTER = "after a member"  # .frame
-    END = "after the document"
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """One place."""
-
-    kind: Kind
-    link: Link | None = None
-    frame: Frame | None = None
+# Where in the text a context is; what it holds besides.
+VALUE, KEY_PLACE, FREE_KEY, COLON, AFTER, END = range(6)  # a link, a frame, a frame, a link, a frame, nothing
+_CONSTANTS = {lexers.NULL: "null", lexers.TRUE: "true", lexers.FALSE: "false"}
 
 
 class JsonContexts:
     """Contexts of one schema (guided.protocols.Contexts)."""
 
-    def __init__(self, document: Document, *, in_order: bool, whitespace: str) -> None:
-        """Raises ConstraintError if no value fits the schema; UnsupportedSchema for a oneOf that is not exclusive."""
+    def __init__(
+        self, document: Document, *, in_order: bool, whitespace: str, numbers: str = "json", escapes: str = "shortest"
+    ) -> None:
+        """Raises ConstraintError if no value fits the schema; UnsupportedSchema for a schema that means nothing."""
         self.document, self.whitespace = document, whitespace
-        self.structure = Structure(whitespace, document.options.limits)
+        limits = document.options.limits
+        self.structure = lexers.structure(whitespace, limits)
         self.locations = Locations(document)
-        self.analysis = Analysis(document, self.locations, self.structure.shortest)
-        self.frames = Frames(document, self.locations, self.analysis, in_order=in_order)
-        self.contexts: list[Context] = []
-        self._numbers: dict[Context, int] = {}
+        spelling = Spelling(escapes)
+        self.key_lexers = Keys(spelling, limits)
+        self.scalars = Scalars(self.locations, spelling, Numbers(numbers))
+        self.limits = self.scalars.limits
+        self.residuals = Residuals(document, self.locations, in_order=in_order)
+        self.tests = KeyTests(self.residuals, self.scalars)
+        self.analysis = Analysis(self.residuals, self.scalars, self.tests, self.structure.shortest)
+        self.frames = Frames(self.residuals, self.analysis)
+        self.contexts: list[tuple[int, Link | Frame | None]] = []
+        self._numbers: dict[tuple[int, int], int] = {}
         self._completions: dict[int, bytes] = {}
-        self._value_lexers: dict[tuple[tuple[Goal, ...], Needs], _fast.Recognizer] = {}
+        self._filters: list[_fast.Restricted] = []
         self.locations.check_loops()
-        root: Goal = frozenset((document.root,))
-        if not self.analysis.is_inhabited(root):
+        root = self.frames.link(None, None, (), ((document.root,) if document.root > 1 else (),))
+        if document.root == 1 or not self.frames.link_is_alive(root):
             raise ConstraintError("no JSON value fits the schema: its demands contradict each other")
-        self.start = self._number(Context(Kind.VALUE, self.frames.link(None, (), (root,), ROOT_NEEDS)))
+        self.start = self._number(VALUE, root)
 
-    def prepare(self, lexeme: Node) -> None:
-        """Compile the automaton of a lexeme now.  Raises LimitExceeded or ConstraintError if that is not possible."""
-        if lexeme != union():
-            lexers.shared_dfa(((STRING + 1, lexeme),), self.document.options.limits)
+    @property
+    def is_approximate(self) -> bool:
+        """Whether some "this can be finished" was assumed, as finding out took more steps than allowed."""
+        return self.analysis.approximate or any(isinstance(x, _fast.Restricted) and x.approximate for x in self._filters)
 
-    def _number(self, context: Context) -> int:
-        number = self._numbers.get(context)
+    def prepare(self, number: int) -> None:
+        """Find out now whether the strings of a node make an automaton: lookahead must be built in full.
+
+        Raises LimitExceeded or ConstraintError if that is not possible.
+        """
+        self.scalars.shortest(self.locations.formula(number, "string"), "string")
+
+    def _number(self, kind: int, about: Link | Frame | None) -> int:
+        key = (kind, -1 if about is None else about.number)
+        number = self._numbers.get(key)
         if number is None:
-            number = self._numbers[context] = len(self.contexts)
-            self.contexts.append(context)
+            number = self._numbers[key] = len(self.contexts)
+            self.contexts.append((kind, about))
         return number
 
     # ---- guided.protocols.Contexts ----
 
     def lexer(self, context: int) -> _fast.Recognizer | None:
         """The automaton of what may be written in `context`; None after the document."""
-        here = self.contexts[context]
-        if here.kind is Kind.VALUE:
-            link: Link = _known(here.link)
-            key = (link.questions, link.needs)
-            found = self._value_lexers.get(key)
-            if found is None:
-                found = self._value_lexers[key] = self._value_lexer(link)
-            return found
-        if here.kind is Kind.COLON:
+        kind, about = self.contexts[context]
+        if kind == VALUE:
+            return self._lexer_of(_link(about))
+        if kind == COLON:
             return self.structure.colon
-        if here.kind is Kind.FREE_KEY:
-            return lexers.free_key()
-        if here.kind is Kind.END:
+        if kind == FREE_KEY:
+            return self.key_lexers.free
+        if kind == END:
             return None
-        frame = _known(here.frame)
-        if here.kind is Kind.KEY:
-            numbers, others = self.frames.available(frame)
-            if others:  # known keys are exceptions; exit() knows which of them may come
-                return lexers.known_keys(frame.names, frame.seen) if frame.names or frame.seen else lexers.free_key()
-            return lexers.keys({frame.names[number]: number for number in numbers})
-        is_object = frame.kind == "object"
+        frame = _frame(about)
+        if kind == KEY_PLACE:
+            return self._key_lexer(frame)
+        is_object = frame.residual.kind == "object"
         return self.structure.after_value(
             "}" if is_object else "]",
-            may_go_on=any(self.frames.available(frame, only_one=True))
-            if is_object
-            else self.frames.may_add_item(frame),
-            may_close=self.frames.may_suffice(self.frames.closed(frame), frame.link),
+            may_go_on=self.frames.has_keys(frame) if is_object else self.frames.item(frame) is not None,
+            may_close=self._may_close(frame),
         )
 
+    def facts(self, context: int) -> tuple[_fast.Recognizer | None, bool, int, bool, int]:
+        """lexer, captures, fallback, is_accepting and likeness of a context, in one question."""
+        kind, about = self.contexts[context]
+        if kind == VALUE:
+            link, alike = _link(about), DEAD
+            if link.above is not None and len(link.questions) == 1 and not link.records:
+                link = self.frames.link(None, None, (), link.questions)  # all that is asked is the goal
+                alike = self._number(VALUE, link)
+            return self._lexer_of(link), link.records, DEAD, False, alike
+        if kind == KEY_PLACE:
+            return self.lexer(context), self._is_free(_frame(about)), self.fallback(context), False, DEAD
+        return self.lexer(context), kind == FREE_KEY, DEAD, kind == END, DEAD
+
+    def _key_lexer(self, frame: Frame) -> _fast.Recognizer:
+        numbers, classes = self.frames.keys(frame)
+        residual = frame.residual
+        if not classes:
+            return self.key_lexers.only({residual.names[number]: number for number in sorted(numbers)})
+        if self.tests.tests(residual):
+            return self.tests.lexer(residual, numbers, classes)
+        # known keys are exceptions; exit() knows which of them may come
+        if residual.names or residual.seen:
+            return self.key_lexers.known(residual.names, residual.seen)
+        return self.key_lexers.free
+
+    def _may_close(self, frame: Frame) -> bool:
+        return self.frames.suffices(frame.link, self.residuals.closed(frame.residual))
+
     def captures(self, context: int) -> bool:
-        """Whether exit() needs the text: that of a free key."""
-        here = self.contexts[context]
-        return here.kind is Kind.FREE_KEY or (here.kind is Kind.KEY and self._is_free(_known(here.frame)))
+        """Whether exit() needs the text: that of a free key, or of a value that must not come again."""
+        kind, about = self.contexts[context]
+        if kind == VALUE:
+            return _link(about).records
+        if kind == FREE_KEY:
+            return True
+        return kind == KEY_PLACE and self._is_free(_frame(about))
 
     def fallback(self, context: int) -> int:
         """Before a key that may be a known one or a free one: the context of free keys."""
-        here = self.contexts[context]
-        if here.kind is not Kind.KEY:
+        kind, about = self.contexts[context]
+        if kind != KEY_PLACE:
             return DEAD
-        frame = _known(here.frame)
-        if self._is_free(frame) or not self.frames.available(frame)[1]:
+        frame = _frame(about)
+        if self._is_free(frame) or not self.frames.keys(frame)[1]:
             return DEAD
-        return self._number(Context(Kind.FREE_KEY, frame=frame))
-
-    def facts(self, context: int) -> tuple[_fast.Recognizer | None, bool, int, bool, int]:
-        """lexer, captures, fallback, is_accepting and the likeness of a context, in one question."""
-        here = self.contexts[context]
-        lexer = self.lexer(context)
-        if here.kind is Kind.VALUE:
-            link = _known(here.link)
-            local = self.frames.link(None, (), link.questions, link.needs)
-            return lexer, False, DEAD, False, self._number(Context(Kind.VALUE, local))
-        if here.kind is Kind.KEY:
-            return lexer, self.captures(context), self.fallback(context), False, DEAD
-        return lexer, here.kind is Kind.FREE_KEY, DEAD, here.kind is Kind.END, DEAD
+        return self._number(FREE_KEY, frame)
 
     def _is_free(self, frame: Frame) -> bool:
-        """Whether there are no known keys at all, and any may come."""
-        return not frame.names and not frame.seen and self.frames.available(frame)[1]
+        """Whether the lexer of its keys reads free ones by itself."""
+        residual = frame.residual
+        if not self.frames.keys(frame)[1]:
+            return False
+        return bool(self.tests.tests(residual)) or not (residual.names or residual.seen)
 
     def is_accepting(self, context: int) -> bool:
         """Whether the document is complete."""
-        return self.contexts[context].kind is Kind.END
+        return self.contexts[context][0] == END
 
     def exit(self, context: int, labels: tuple[int, ...], text: bytes | None) -> int:
         """The context after a lexeme with these labels; DEAD if nothing can follow."""
-        here = self.contexts[context]
+        kind, about = self.contexts[context]
         if not labels:
             return DEAD
-        if here.kind is Kind.VALUE:
-            return self._after_value_lexeme(_known(here.link), labels)
-        if here.kind is Kind.COLON:
-            return self._number(Context(Kind.VALUE, here.link))
-        frame = _known(here.frame)
-        if here.kind is Kind.AFTER:
+        if kind == VALUE:
+            return self._after_value_lexeme(_link(about), labels, text)
+        if kind == COLON:
+            return self._number(VALUE, about)
+        frame = _frame(about)
+        if kind == AFTER:
             if labels[0] == lexers.CLOSE:
-                return self._finished(frame.link, self.frames.closed(frame))
-            return self._number(Context(Kind.KEY, frame=frame)) if frame.kind == "object" else self._item(frame)
-        if labels[0] == lexers.NEW_KEY:
-            return self._key(frame, None, None if text is None else _unquote(text))
-        number = labels[-1] - KEY
-        if number < 0 or number not in self.frames.available(frame)[0]:
-            return DEAD  # a key that was there before, or whose turn is over
-        return self._key(frame, number, frame.names[number])
+                return self._closed(frame)
+            return self._number(KEY_PLACE, frame) if frame.residual.kind == "object" else self._item(frame)
+        known = [label - KEY for label in labels if KEY <= label < TEST]
+        if known:
+            number = known[0]
+            if number not in self.frames.keys(frame)[0]:
+                return DEAD  # a key that was there before, or whose turn is over
+            name = frame.residual.names[number]
+            return self._key(frame, (number, name, self.tests.class_of(frame.residual, name)))
+        if labels[0] != lexers.NEW_KEY:
+            return DEAD
+        matched = self.tests.class_by(labels, self.tests.tests(frame.residual)) if len(labels) > 1 else NO_TESTS
+        return self._key(frame, (None, None if text is None else _unquote(text), matched))
 
     def completion(self, context: int) -> bytes:
         """A short text that finishes the document: needed members only, then every bracket that is open."""
@@ -180,17 +201,33 @@ class JsonContexts:
 
     # ---- values ----
 
-    def _value_lexer(self, link: Link) -> _fast.Recognizer:
+    def _lexer_of(self, link: Link) -> _fast.Recognizer:
         """All values that `link` may get; arrays and objects only as far as their opening bracket."""
+        if link.lexer is None:
+            try:
+                link.lexer = self._make_lexer(link)
+            except LimitExceeded as error:
+                if error.limit != "max_dfa_states":
+                    raise
+                link.lexer = self._make_lexer(link, side_by_side=True)
+        return link.lexer
+
+    def _make_lexer(self, link: Link, *, side_by_side: bool = False) -> _fast.Recognizer:
         alternatives: list[tuple[int, Node]] = []
-        for label, text in ((lexers.NULL, "null"), (lexers.TRUE, "true"), (lexers.FALSE, "false")):
-            if self.frames.may_suffice(self._constant_answers(link, text), link):
-                alternatives.append((label, Literal(text)))
+        for label, kind in _CONSTANTS.items():
+            if self.frames.suffices(link, self._constant_answers(link, kind)):
+                alternatives.append((label, Literal(kind)))
         restricted = False
         for kind, base in (("string", STRING), ("number", NUMBER)):
-            added, is_restricted = self._scalar_alternatives(link, kind, base)
+            if side_by_side:
+                formulas = self._formulas(link, kind)
+                if formulas[0] != FALSE:
+                    told, link.atoms[kind] = self.scalars.side_by_side(formulas, kind)
+                    alternatives += told
+                continue
+            added, is_open = self._scalar_alternatives(link, kind, base)
             alternatives += added
-            restricted = restricted or is_restricted
+            restricted = restricted or is_open
         for kind, opening, empty in (
             ("array", lexers.OPEN_ARRAY, lexers.EMPTY_ARRAY),
             ("object", lexers.OPEN_OBJECT, lexers.EMPTY_OBJECT),
@@ -198,155 +235,209 @@ class JsonContexts:
             frame = self.frames.opened(link, kind)
             if frame is None:
                 continue
-            if self.frames.may_suffice(self.frames.closed(frame), link):
+            if self._may_close(frame):
                 alternatives.append((empty, self.structure.opening[empty]))
-            if self.frames.may_add_item(frame) if kind == "array" else any(self.frames.available(frame, only_one=True)):
+            if self.frames.item(frame) if kind == "array" else self.frames.has_keys(frame):
                 alternatives.append((opening, self.structure.opening[opening]))
-        if restricted:
-            return lexers.restricted_dfa(tuple(alternatives), link.needs, self.document.options.limits)
-        return lexers.shared_dfa(tuple(alternatives), self.document.options.limits)
+        if side_by_side:
+            return self._filtered(link, tuple(alternatives))
+        return self._restricted(link, tuple(alternatives)) if restricted else self._shared(alternatives)
 
-    def _constant_answers(self, link: Link, kind: str) -> frozenset[int]:
-        return frozenset(
-            number for number, goal in enumerate(link.questions) if self.locations.goal_formula(goal, kind) == TRUE
+    def _shared(self, alternatives: list[tuple[int, Node]]) -> _fast.Recognizer:
+        return lexers.shared_dfa(tuple(alternatives), self.limits)
+
+    def _restricted(self, link: Link, alternatives: lexers.Alternatives) -> _fast.Recognizer:
+        """The automaton of labelled answers, where only those may end a value with which the document can go on."""
+        possible = lexers.label_sets(alternatives, self.limits)
+        accepted = frozenset(
+            labels
+            for labels in possible
+            if labels[-1] < STRING or self.frames.suffices(link, self._scalar_answers(link, labels))
         )
+        if accepted == possible:
+            return lexers.shared_dfa(alternatives, self.limits)
+        return lexers.restricted_dfa(alternatives, accepted, self.limits)
+
+    def _filtered(self, link: Link, alternatives: lexers.Alternatives) -> _fast.Recognizer:
+        """The same for an automaton too large to be built: what may end a value is asked as it is written."""
+
+        def accept(labels: tuple[int, ...]) -> bool:
+            return labels[-1] < STRING or self.frames.suffices(link, self._scalar_answers(link, labels))
+
+        made = _fast.Restricted(lexers.shared_dfa(alternatives, self.limits), accept, self.limits.max_states)
+        self._filters.append(made)
+        return made
+
+    def _constant_answers(self, link: Link, kind: str) -> Answers:
+        return tuple(self.locations.goal_formula(goal, kind) == TRUE for goal in link.questions)
+
+    def _formulas(self, link: Link, kind: str) -> tuple[int, ...]:
+        return tuple(self.locations.goal_formula(goal, kind) for goal in link.questions)
 
     def _scalar_alternatives(self, link: Link, kind: str, base: int) -> tuple[list[tuple[int, Node]], bool]:
-        """One alternative per question that a string (number) can answer, and whether some answers are not enough."""
-        found: list[tuple[int, Node]] = []
-        for number, goal in enumerate(link.questions):
-            formula = self.locations.goal_formula(goal, kind)
-            node = self._scalar(formula, kind) if formula != FALSE else union()
-            if node != union():
-                found.append((base + 1 + number, node))
-        answerable = frozenset(label - base - 1 for label, _ in found)
-        if not self.frames.may_suffice(answerable, link):
+        """One alternative per question that is open for strings (numbers), and whether answers must be looked at.
+
+        Label base: any string at all; base + 1 + n: question n holds.
+        """
+        formulas = self._formulas(link, kind)
+        if formulas[0] == FALSE:
             return [], False
-        if frozenset() in link.needs:  # any string will do, but the parent wants to know which
-            return [(base, self._scalar(TRUE, kind)), *found], False
-        return found, not all(self.frames.may_suffice((number,), link) for number in answerable)
+        if all(formula in (TRUE, FALSE) for formula in formulas[1:]):  # only the goal is open
+            answers = (True, *(formula == TRUE for formula in formulas[1:]))
+            node = self._written(formulas[0], kind)
+            if node == union() or not self.frames.suffices(link, answers):
+                return [], False
+            return [(base + 1, node)], False
+        found = [(base, self.scalars.universe(kind, formulas))]
+        for number, formula in enumerate(formulas):
+            if formula not in (TRUE, FALSE):
+                node = self.scalars.tree(formula, kind, exact=True)
+                if node != union():
+                    found.append((base + 1 + number, node))
+        return found, True
 
-    def _scalar(self, formula: int, kind: str) -> Node:
-        return FREE_STRING if formula == TRUE and kind == "string" else self.locations.lexeme(formula, kind)
+    def _written(self, formula: int, kind: str) -> Node:
+        if formula == TRUE and kind == "string":
+            return self.scalars.spelling.free
+        return self.scalars.tree(formula, kind, exact=False)
 
-    def _after_value_lexeme(self, link: Link, labels: tuple[int, ...]) -> int:
+    def _scalar_answers(self, link: Link, labels: tuple[int, ...]) -> Answers:
+        """The answers of a string or number with these labels."""
+        kind, base = ("string", STRING) if labels[-1] < NUMBER else ("number", NUMBER)
+        if kind in link.atoms:
+            return self.scalars.answers_of(labels, self._formulas(link, kind), link.atoms[kind], kind)
+        if len(labels) == 1 and labels[0] == base + 1:  # only the goal was open
+            return (True, *(formula == TRUE for formula in self._formulas(link, kind)[1:]))
+        if base not in labels:
+            return (False,) * len(link.questions)
+        formulas = enumerate(self._formulas(link, kind))
+        return tuple(formula == TRUE or (base + 1 + number in labels) for number, formula in formulas)
+
+    def _after_value_lexeme(self, link: Link, labels: tuple[int, ...], text: bytes | None) -> int:
         label = labels[-1]
-        if label in (lexers.NULL, lexers.TRUE, lexers.FALSE):
-            text = {lexers.NULL: "null", lexers.TRUE: "true", lexers.FALSE: "false"}[label]
-            return self._finished(link, self._constant_answers(link, text))
+        if label in _CONSTANTS:
+            kind = _CONSTANTS[label]
+            return self._finished(link, self._constant_answers(link, kind), scalar(kind) if link.records else None)
         if label >= STRING:
-            return self._finished(link, lexers.answers(labels))
+            value = None if text is None or not link.records else scalar(text)
+            return self._finished(link, self._scalar_answers(link, labels), value)
         frame = self.frames.opened(link, "array" if label in (lexers.OPEN_ARRAY, lexers.EMPTY_ARRAY) else "object")
         if frame is None:
             return DEAD
         if label in (lexers.EMPTY_ARRAY, lexers.EMPTY_OBJECT):
-            return self._finished(link, self.frames.closed(frame))
-        return self._item(frame) if label == lexers.OPEN_ARRAY else self._number(Context(Kind.KEY, frame=frame))
+            return self._closed(frame)
+        return self._item(frame) if label == lexers.OPEN_ARRAY else self._number(KEY_PLACE, frame)
 
-    def _finished(self, link: Link, answers: frozenset[int]) -> int:
-        """The context after a whole value that answers these questions of `link`."""
-        if not self.frames.may_suffice(answers, link):
-            return DEAD
-        frame = self.frames.reported(link, answers)
-        return self._number(Context(Kind.END) if frame is None else Context(Kind.AFTER, frame=frame))
+    def _closed(self, frame: Frame) -> int:
+        """The context after the closing bracket."""
+        value: Value | None = None
+        if frame.link.records and frame.partial is not None:
+            members = [part if frame.residual.kind == "array" else part[1] for part in frame.partial]
+            if None not in members:  # else a new text stands somewhere in it, so the whole is new
+                value = (frame.residual.kind, frame.partial)
+        return self._finished(frame.link, self.residuals.closed(frame.residual), value)
+
+    def _finished(self, link: Link, answers: Answers, value: Value | None) -> int:
+        """The context after a whole value with these answers."""
+        if link.above is None:
+            return self._number(END, None) if answers[0] else DEAD
+        frame = self.frames.finished(link, answers, value)
+        return DEAD if frame is None else self._number(AFTER, frame)
 
     def _item(self, frame: Frame) -> int:
         link = self.frames.item(frame)
-        return DEAD if link is None else self._number(Context(Kind.VALUE, link))
+        return DEAD if link is None else self._number(VALUE, link)
 
-    def _key(self, frame: Frame, number: int | None, name: str | None) -> int:
-        link = self.frames.property(frame, number, name)
-        return DEAD if link is None else self._number(Context(Kind.COLON, link))
+    def _key(self, frame: Frame, key: Any) -> int:
+        link = self.frames.member(frame, key)
+        return DEAD if link is None else self._number(COLON, link)
 
     # ---- completions ----
 
     def _complete(self, context: int) -> str:
-        here = self.contexts[context]
-        colon = self.analysis.colon
-        if here.kind is Kind.END:
+        kind, about = self.contexts[context]
+        if kind == END:
             return ""
-        if here.kind is Kind.VALUE:
-            return self._complete_value(_known(here.link))
-        if here.kind is Kind.COLON:
-            return colon + self._complete_value(_known(here.link))
-        frame = _known(here.frame)
-        if here.kind is Kind.AFTER:
-            return self._complete_frame(frame, is_first=False)
-        if here.kind is Kind.KEY:
-            return self._complete_key(frame)
-        return self._complete_free_key(frame)
+        if kind == VALUE:
+            return self._complete_value(_link(about))
+        if kind == COLON:
+            return self.analysis.colon + self._complete_value(_link(about))
+        frame = _frame(about)
+        if kind == AFTER:
+            return self._complete_frame(frame)
+        return self._complete_key(frame, is_free=kind == FREE_KEY)
 
     def _complete_value(self, link: Link) -> str:
-        """A shortest value that answers enough, then the rest of the document."""
-        options: list[tuple[int, frozenset[int], Goal]] = []
-        for need in link.needs:
-            goal = frozenset[int]().union(*(link.questions[question] for question in need))
-            cost = self.analysis.cost(goal)
-            if cost is not None:
-                options.append((cost, need, goal))
-        _, need, goal = min(options, key=lambda option: option[0])
-        above = self.frames.reported(link, need)
-        return self.analysis.text(goal) + ("" if above is None else self._complete_frame(above, is_first=False))
+        """A value with answers that suffice, then the rest of the document."""
+        best: str | None = None
+        for answers in self.frames.possible_answers(link):
+            if self.frames.suffices(link, answers):
+                text = self.analysis.text(self.frames.goal_of(link, answers, loosely=True))
+                if link.above is not None:
+                    value = scalar(text) if link.records and text[0] not in "[{" else None
+                    frame = self.frames.finished(link, answers, value)
+                    if frame is None:
+                        continue
+                    text += self._complete_frame(frame)
+                if best is None or len(text) < len(best):
+                    best = text
+                if len(link.questions) > 6:
+                    break
+        if best is None:
+            raise LimitExceeded("max_formula_steps", self.limits.max_formula_steps, self.limits.max_formula_steps + 1)
+        return best
 
-    def _complete_frame(self, frame: Frame | None, *, is_first: bool) -> str:
+    def _complete_frame(self, frame: Frame | None) -> str:
         """Needed members and closing brackets, from `frame` up to the root."""
         parts: list[str] = []
         while frame is not None:
-            way, text = min(
-                ((way, self._rest(frame, way, is_first)) for way in self.frames.ways(frame)), key=lambda w: len(w[1])
-            )
-            parts.append(text)
-            frame, is_first = self.frames.reported(frame.link, way.answers), False
+            answers = self.frames.choice(frame)
+            assert answers is not None, "a live frame has a completion"
+            parts.append(self.analysis.rest(self.frames.projected(frame, answers), is_first=False))
+            frame = None if frame.link.above is None else self.frames.finished(frame.link, answers, None)
         return "".join(parts)
 
-    def _rest(self, frame: Frame, way: Way, is_first: bool) -> str:
-        """The needed members of one way and the closing bracket; `is_first`: no comma before the first."""
-        analysis, opening = self.analysis, "" if is_first else self.analysis.comma
-        if isinstance(way.shape, ObjectShape):
-            rule = analysis.object_rule(way.shape, frame.names, opening)
-        else:
-            rule = analysis.array_rule(way.shape, frame.place, opening)
-        if rule is None:
-            raise ValueError("a live way has a completion")
-        parts = rule.parts if len(rule.parts) > 2 else rule.parts[1:]
-        return "".join(part if isinstance(part, str) else analysis.text(part) for part in parts)
+    def _complete_key(self, frame: Frame, *, is_free: bool) -> str:
+        """A key must come: the one that the shortest rest of the object begins with, else one that may come."""
+        residual, colon, spelled = frame.residual, self.analysis.colon, self.scalars.spelling.text
+        numbers, classes = self.frames.keys(frame)
+        options: list[str] = []
+        if not is_free:
+            needed = [n for n in sorted(numbers) if self._is_needed(frame, n)]
+            for number in needed or sorted(numbers)[:8]:
+                name = residual.names[number]
+                link = self.frames.member(frame, (number, name, self.tests.class_of(residual, name)))
+                if link is not None:
+                    options.append(spelled(name) + colon + self._complete_value(link))
+        if classes and not (options and len(classes) > 1):
+            for matched, name in self.tests.fresh(residual):
+                if matched in classes:
+                    link = self.frames.member(frame, (None, name, matched))
+                    if link is not None:
+                        options.append(spelled(name) + colon + self._complete_value(link))
+        return min(options, key=len)
 
-    def _complete_key(self, frame: Frame) -> str:
-        """A key must come: a needed one if there is one, else the one with the shortest value."""
-        colon = self.analysis.colon
-        needing = [way for way in self.frames.ways(frame) if isinstance(way.shape, ObjectShape) and way.shape.needed]
-        if needing and all(isinstance(way.shape, ObjectShape) and way.shape.needed for way in self.frames.ways(frame)):
-            return self._complete_frame(frame, is_first=True)
-        numbers, others = self.frames.available(frame)
-        options: list[tuple[str, Link]] = []
-        for number in numbers:
-            link = self.frames.property(frame, number, frame.names[number])
-            if link is not None:
-                options.append((f'"{spell_text(frame.names[number])}"', link))
-        texts = [key + colon + self._complete_value(link) for key, link in options]
-        return min(texts + ([self._complete_free_key(frame)] if others else []), key=len)
-
-    def _complete_free_key(self, frame: Frame) -> str:
-        taken = frame.seen.union(frame.names)
-        name = next(name for name in _fresh_names() if name not in taken)
-        return f'"{name}"{self.analysis.colon}{self._complete_value(_known(self.frames.property(frame, None, name)))}'
+    def _is_needed(self, frame: Frame, number: int) -> bool:
+        name = frame.residual.names[number]
+        formulas = self.residuals.formulas
+        return any(
+            unit > 0 and formulas.payload(unit) == ("has", name) for unit in formulas.units(frame.residual.outs[0])
+        )
 
 
-def _known(value: Any) -> Any:
-    if value is None:
-        raise TypeError("a context of this kind has a link or a frame")
-    return value
+def _link(about: Link | Frame | None) -> Link:
+    if not isinstance(about, Link):
+        raise TypeError("a context of this kind has a link")
+    return about
+
+
+def _frame(about: Link | Frame | None) -> Frame:
+    if not isinstance(about, Frame):
+        raise TypeError("a context of this kind has a frame")
+    return about
 
 
 def _unquote(text: bytes) -> str:
     """The characters of a key with its quotes."""
     decoded: str = json.loads(text)
     return decoded
-
-
-def _fresh_names() -> Any:
-    yield ""
-    size = 0
-    while True:
-        size += 1
-        yield from ("a" * size, "b" * size)

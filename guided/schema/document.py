@@ -12,20 +12,15 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
+from guided.automata.syntax import Node
 from guided.errors import LimitExceeded, UnsupportedSchema
 from guided.limits import DEFAULT_LIMITS, Limits
+from guided.schema.dialects import NEWEST, Dialect, dialect_of
 from guided.schema.nodes import SchemaNode
+from guided.schema.references import References, Scope
+from guided.schema.values import plain
 
 ANYTHING, NOTHING = 0, 1  # the nodes of the schemas true and false
-
-_DIALECTS = {  # part of the metaschema's address -> (name of the specification in `referencing`, year-like rank)
-    "draft-04": ("DRAFT4", 4),
-    "draft-06": ("DRAFT6", 6),
-    "draft-07": ("DRAFT7", 7),
-    "2019-09": ("DRAFT201909", 8),
-    "2020-12": ("DRAFT202012", 9),
-}
-
 
 @dataclass(frozen=True)
 class Options:
@@ -46,9 +41,10 @@ class Place:
 
     raw: Any
     pointer: str
-    resolver: Any  # referencing's Resolver for the base URI that holds here
-    dialect: int
+    resolver: Any  # referencing's Resolver for the base URI that holds here; None: the root, and pointers suffice
+    dialect: Dialect
     is_entered: bool = False  # the resolver stands at the base URI of the sub-schema's own `$id` already
+    scope: Scope = ()  # the dynamic anchors that were met on the way here
 
 
 @dataclass
@@ -58,9 +54,14 @@ class Document:
     options: Options
     nodes: list[SchemaNode] = field(default_factory=list)
     root: int = 0
+    references: References | None = None
+    registry: Mapping[str, Any] = field(default_factory=dict)
     ignored: list[tuple[str, str]] = field(default_factory=list)  # pointer, what is not enforced
     annotations: list[tuple[str, str]] = field(default_factory=list)  # pointer, unknown keyword or format
-    _numbers: dict[int, int] = field(default_factory=dict)  # id of the raw value -> node
+    patterns: dict[str, Node] = field(default_factory=dict)  # of patternProperties: the names in which each is found
+    contents: dict[int, int] = field(default_factory=dict)  # id of a raw value -> what it says (contents_of)
+    _numbers: dict[tuple[int, Scope, int], int] = field(default_factory=dict)  # content or -id, scope, rank -> node
+    _constants: dict[frozenset[Any], int] = field(default_factory=dict)  # values -> node that holds for them
     _waiting: list[tuple[int, Place]] = field(default_factory=list)
     _kept: list[Any] = field(default_factory=list)  # raw values whose ids are in _numbers
 
@@ -72,10 +73,11 @@ class Document:
             return NOTHING
         if not isinstance(place.raw, dict):
             raise UnsupportedSchema(f"a schema must be an object or a boolean, not {show(place.raw)}", place.pointer)
-        number = self._numbers.get(id(place.raw))
+        key = (self.contents.get(id(place.raw), -id(place.raw)), place.scope, place.dialect.rank)
+        number = self._numbers.get(key)
         if number is None:
             number = self.new_node(place.pointer)
-            self._numbers[id(place.raw)] = number
+            self._numbers[key] = number
             self._kept.append(place.raw)
             self._waiting.append((number, place))
         return number
@@ -88,6 +90,16 @@ class Document:
             )
         self.nodes.append(SchemaNode(pointer, **fields))
         return len(self.nodes) - 1
+
+    def constant_set(self, values: frozenset[Any]) -> int:
+        """The number of a node that holds for exactly these values (in the form of values.py)."""
+        number = self._constants.get(values)
+        if number is None:
+            from guided.schema.reader import fill_constants
+
+            number = self._constants[values] = self.new_node("")
+            fill_constants(self, self.nodes[number], [plain(value) for value in values])
+        return number
 
     def refuse(self, message: str, pointer: str, hint: str = "") -> None:
         """Raise UnsupportedSchema, or remember what is ignored if that was asked for."""
@@ -114,12 +126,19 @@ def load(schema: Any, options: Options, registry: Mapping[str, Any] | None = Non
     raw = from_text(schema) if isinstance(schema, (str, bytes)) else schema
     if not isinstance(raw, (dict, bool)):
         raise UnsupportedSchema(f"a schema must be an object or a boolean, not {show(raw)}")
-    measure(raw, options.limits)
-    document = Document(options)
+    has_ids = measure(raw, options.limits)
+    others: dict[str, Any] = {}
+    for uri, contents in (registry or {}).items():
+        others[uri] = from_text(contents) if isinstance(contents, (str, bytes)) else contents
+        measure(others[uri], DEFAULT_LIMITS)
+    document = Document(options, registry=others)
     document.new_node("", verdict=True)
     document.new_node("", verdict=False)
-    resolver, dialect = _resolver(raw, registry) if isinstance(raw, dict) else (None, 9)
-    document.root = document.add(Place(raw, "", resolver, dialect))
+    dialect = dialect_of(raw, NEWEST, "", others)
+    if not has_ids and isinstance(raw, dict):
+        document.contents = contents_of(raw)
+    document.references = References(raw, dialect, others, has_ids=has_ids)
+    document.root = document.add(Place(raw, "", None, dialect))
     document.read_all(read)
     return document
 
@@ -145,76 +164,110 @@ def _refuse_constant(name: str) -> None:
     raise UnsupportedSchema(f"the schema is not JSON: {name} is not a JSON number")
 
 
-def measure(raw: Any, limits: Limits) -> None:
-    """Check that `raw` is a JSON value of bounded depth and size: no cycles, no odd types, no NaN."""
+_IDS = frozenset(("$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$dynamicRef", "$recursiveRef"))
+_DYNAMIC = _IDS - {"$id", "id", "$anchor"}
+_DATA = frozenset(("enum", "const", "default", "examples", "example"))  # what stands under these is no schema
+
+
+def measure(raw: Any, limits: Limits) -> bool:
+    """Check that `raw` is a JSON value of bounded depth and size: no cycles, no odd types, no NaN.
+
+    Returns whether some name in it might give or ask for an address of its own.
+    """
+    has_ids = False
     n_containers = 0
-    waiting: list[tuple[Any, int, str]] = [(raw, 0, "")]
+    waiting: list[tuple[Any, int, Any]] = [(raw, 0, None)]  # value, depth, (key, the same of the parent)
     while waiting:
-        value, depth, pointer = waiting.pop()
+        value, depth, way = waiting.pop()
         if isinstance(value, dict):
-            for key in value:
+            if depth == 0:
+                has_ids = any(word in value for word in _DYNAMIC)
+            elif not has_ids and not _IDS.isdisjoint(value):  # an address at the root changes no pointer
+                has_ids = any(isinstance(value.get(word), (str, bool)) for word in _IDS) and not _is_data(way)
+            for key, child in value.items():
                 if not isinstance(key, str):
-                    raise UnsupportedSchema(f"a property name must be a string, not {show(key)}", pointer)
-            children = [(child, f"{pointer}/{escape(key)}") for key, child in value.items()]
+                    raise UnsupportedSchema(f"a property name must be a string, not {show(key)}", pointer_of(way))
+                if type(child) is not str or not child.isascii():
+                    waiting.append((child, depth + 1, (key, way)))
         elif isinstance(value, list):
-            children = [(child, f"{pointer}/{index}") for index, child in enumerate(value)]
+            for index, child in enumerate(value):
+                if type(child) is not str or not child.isascii():
+                    waiting.append((child, depth + 1, (str(index), way)))
         elif isinstance(value, float) and not isfinite(value):
-            raise UnsupportedSchema(f"{value} is not a JSON number", pointer)
+            raise UnsupportedSchema(f"{value} is not a JSON number", pointer_of(way))
         elif value is None or isinstance(value, (bool, int, float)):
             continue
         elif isinstance(value, str):
-            if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-                raise UnsupportedSchema("a lone surrogate is no character of any text", pointer)
+            if any("\ud800" <= character <= "\udfff" for character in value):
+                raise UnsupportedSchema("a lone surrogate is no character of any text", pointer_of(way))
             continue
         else:
-            raise UnsupportedSchema(f"{show(value)} is not a JSON value", pointer)
+            raise UnsupportedSchema(f"{show(value)} is not a JSON value", pointer_of(way))
         n_containers += 1
         if depth >= limits.max_schema_depth:
             raise LimitExceeded("max_schema_depth", limits.max_schema_depth, depth + 1, "the schema")
         if n_containers > 20 * limits.max_schema_nodes:  # far more containers than sub-schemas: enum values, or a cycle
             raise LimitExceeded("max_schema_nodes", limits.max_schema_nodes, n_containers // 20, "the schema")
-        waiting.extend((child, depth + 1, where) for child, where in children)
+    return has_ids
 
 
-def _resolver(raw: dict[str, Any], registry: Mapping[str, Any] | None) -> tuple[Any, int]:
-    """The resolver of the root, and its dialect."""
-    import referencing.jsonschema as specifications
-
-    name, rank = dialect_of(raw, ("DRAFT202012", 9), "")
-    specification = getattr(specifications, name)
-    resources: Any = specifications.EMPTY_REGISTRY
-    for uri, contents in (registry or {}).items():
-        contents = from_text(contents) if isinstance(contents, (str, bytes)) else contents
-        measure(contents, DEFAULT_LIMITS)
-        try:
-            other = getattr(specifications, dialect_of(contents, (name, rank), uri)[0])
-        except UnsupportedSchema:  # an error only where a reference leads into it
-            other = specification
-        resources = resources.with_resource(uri, other.create_resource(contents))
-    base = specification.id_of(raw) or ""
-    resources = resources.with_resource(base, specification.create_resource(raw))
-    return resources.resolver(base_uri=base), rank
+def pointer_of(way: Any) -> str:
+    """The JSON pointer of a way (key, the same of the parent)."""
+    steps = []
+    while way is not None:
+        steps.append(escape(way[0]))
+        way = way[1]
+    return "".join(f"/{step}" for step in reversed(steps))
 
 
-def dialect_of(raw: Any, default: tuple[str, int], pointer: str) -> tuple[str, int]:
-    """(name in `referencing`, rank) of the dialect that `$schema` names; `default` if it is silent."""
-    address = raw.get("$schema") if isinstance(raw, dict) else None
-    if address is None:
-        return default
-    if isinstance(address, str):
-        for part, dialect in _DIALECTS.items():
-            if part in address:
-                return dialect
-        if address.rstrip("#").endswith("json-schema.org/schema"):
-            return default
-    raise UnsupportedSchema(
-        f"the dialect {show(address)} is not known", f"{pointer}/$schema", "drafts 4, 6, 7, 2019-09 and 2020-12 are"
-    )
+def _is_data(way: Any) -> bool:
+    while way is not None:
+        if way[0] in _DATA:
+            return True
+        way = way[1]
+    return False
+
+
+_MAPS = frozenset(("properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies"))
+_SILENT = frozenset(("title", "description", "$comment", "examples", "example", "default", "readOnly", "writeOnly"))
+
+
+def contents_of(raw: Any) -> dict[int, int]:
+    """id -> a number that is equal for sub-schemas that say the same, what only speaks to readers left out.
+
+    Sub-schemas that say the same become one node, so that alternatives ask one question where they agree.
+    """
+    order: list[tuple[Any, bool, bool]] = []  # value, whether its keys are names, whether it is data
+    waiting: list[tuple[Any, bool, bool]] = [(raw, False, False)]
+    while waiting:
+        value, is_map, is_data = item = waiting.pop()
+        order.append(item)
+        if isinstance(value, dict):
+            for key, child in value.items():
+                if isinstance(child, (dict, list)):
+                    plain = not is_map and not is_data
+                    waiting.append((child, plain and key in _MAPS, is_data or (plain and key in _DATA)))
+        else:
+            waiting.extend((child, False, is_data) for child in value if isinstance(child, (dict, list)))
+    numbers: dict[Any, int] = {}
+    found: dict[int, int] = {}
+
+    def content(value: Any) -> Any:
+        return ("", found[id(value)]) if isinstance(value, (dict, list)) else (type(value), value)
+
+    for value, is_map, is_data in reversed(order):
+        if isinstance(value, dict):
+            speaks = value if is_map or is_data else [key for key in value if key not in _SILENT]
+            says: Any = (is_map, tuple((key, content(value[key])) for key in speaks))
+        else:
+            says = ("list", tuple(content(part) for part in value))
+        found[id(value)] = numbers.setdefault(says, len(numbers))
+    return found
 
 
 def escape(key: str) -> str:
     """`key` as one step of a JSON pointer."""
-    return key.replace("~", "~0").replace("/", "~1")
+    return key.replace("~", "~0").replace("/", "~1") if "~" in key or "/" in key else key
 
 
 def show(value: Any) -> str:

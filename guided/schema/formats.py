@@ -41,8 +41,16 @@ _IPV6 = (
     )
     + ")"
 )
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_SHORT_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,28}[A-Za-z0-9])?"
+
+
+def _label(most: int) -> str:
+    """A label of a host name; none with "--" in third place, which would have to be decoded (xn--...)."""
+    plain, any_ = "[A-Za-z0-9]", "[A-Za-z0-9-]"
+    ends = rf"{plain}(?:{any_}?{plain})?|{plain}{any_}[A-Za-z0-9-]{plain}"
+    return rf"(?:{ends}|{plain}{any_}(?:{plain}{any_}|-{plain}){any_}{{0,{most - 5}}}{plain})"
+
+
+_LABEL, _SHORT_LABEL = _label(63), _label(30)
 _HOSTNAME = rf"(?:{_LABEL}(?:\.{_LABEL}){{0,2}}|{_SHORT_LABEL}(?:\.{_SHORT_LABEL}){{0,7}})"  # at most 253 characters
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
 _LOCAL = rf"{_ATOM}{{1,31}}(?:\.{_ATOM}{{1,15}}){{0,2}}"  # at most 64 characters
@@ -74,7 +82,28 @@ _POINTER = r"(?:/(?:[^/~]|~[01])*)*"
 _TIME_PART = r"T(?:[0-9]{1,9}H(?:[0-9]{1,9}M(?:[0-9]{1,9}S)?)?|[0-9]{1,9}M(?:[0-9]{1,9}S)?|[0-9]{1,9}S)"
 _DAY_PART = r"(?:[0-9]{1,9}Y(?:[0-9]{1,9}M(?:[0-9]{1,9}D)?)?|[0-9]{1,9}M(?:[0-9]{1,9}D)?|[0-9]{1,9}D)"
 
-_PATTERNS: dict[str, str | None] = {
+_VARCHAR = rf"(?:[A-Za-z0-9_]|{_ESCAPED})"
+_VARSPEC = rf"{_VARCHAR}(?:\.?{_VARCHAR})*(?::[1-9][0-9]{{0,3}}|\*)?"
+_URI_TEMPLATE = (
+    rf"(?:[!#$&(-;=?-Z\[\]_a-z~{_OTHER}]|{_ESCAPED}|\{{[+#./;?&=,!@|]?{_VARSPEC}(?:,{_VARSPEC})*\}})*"
+)
+_IDN_LABEL = r"[a-z0-9\u00E0-\u00F6\u00F8-\u00FF\u4E00-\u9FA5\uAC00-\uD7A3]"
+_IDN_HOSTNAME = rf"(?:{_HOSTNAME}|{_IDN_LABEL}{{1,15}}(?:\.{_IDN_LABEL}{{1,15}}){{0,7}})"
+_IDN_ATOM = _ATOM[:-2] + _OTHER + "-]"
+_IDN_EMAIL = rf"{_IDN_ATOM}{{1,15}}(?:\.{_IDN_ATOM}{{1,8}}){{0,2}}@{_IDN_HOSTNAME}"
+
+
+def _regex(depth: int) -> str:
+    """Regular expressions of ECMA-262, groups nested up to `depth` deep; counts and ranges in their usual forms."""
+    escape = r"\\(?:[dDwWsSnrtfv^$.|?*+()\[\]{}\\/-]|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})"
+    letters = rf"\[\^?(?:a-z|A-Z|0-9|[^\]\\\[-]|{escape})+-?\]"
+    atom = rf"(?:[^\\^$.|?*+()\[\]{{}}\r\n]|\.|{escape}|{letters}"
+    atom += rf"|\((?:\?[:=!])?{_regex(depth - 1)}\))" if depth else ")"
+    sequence = rf"(?:\^|\$|\\[bB]|{atom}(?:(?:[*+?]|\{{[0-9]{{1,3}},?\}})\??)?)*"
+    return rf"{sequence}(?:\|{sequence})*"
+
+
+_PATTERNS: dict[str, str] = {
     "date": _DATE,
     "time": _TIME,
     "date-time": rf"{_DATE}[Tt]{_TIME}",
@@ -90,22 +119,19 @@ _PATTERNS: dict[str, str | None] = {
     "iri-reference": _uri(_IRI_PLAIN, is_reference=True),
     "json-pointer": _POINTER,
     "relative-json-pointer": rf"(?:0|[1-9][0-9]{{0,9}})(?:#|{_POINTER})",
-    "idn-email": None,
-    "idn-hostname": None,
-    "uri-template": None,
-    "regex": None,
+    "idn-email": _IDN_EMAIL,
+    "idn-hostname": _IDN_HOSTNAME,
+    "uri-template": _URI_TEMPLATE,
+    "regex": _regex(2),
 }
 
 NAMES = frozenset(_PATTERNS)  # the formats of the standard; any other name is an annotation
 
 
 @lru_cache(maxsize=64)
-def tree(name: str) -> Node | None:
-    """The strings of format `name`; None if it is not supported."""
-    pattern = _PATTERNS[name]
-    if pattern is None:
-        return None
-    node = parse.parse(pattern)
+def tree(name: str) -> Node:
+    """The strings of format `name`, one of NAMES."""
+    node = parse.parse(_PATTERNS[name])
     if has_anchor(node):
         raise ValueError(f"the pattern of format {name!r} holds an anchor")
     return node

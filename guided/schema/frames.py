@@ -1,274 +1,335 @@
-"""Arrays and objects that are being written: frames, and the links by which their values report to them.
+"""Arrays and objects that are being written, and the links by which their values report to them.
 
-A link says what is asked of one value: questions (goals), which sets of them are enough (`needs`), and what happens to
-the frame above when some are answered.  A frame carries the residual formula of each question of its link.
-Both are interned, so that equal futures are equal objects: the next item of an array comes back to the same frame.
+A link says what is asked of one value: a goal that must hold, further questions whose answers may be yes or no, and
+what the location above becomes with each set of answers.  A frame is a residual together with the link of its own
+value. Both are interned, so that equal futures are equal objects: the next item of an array comes back to the same
+frame.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from guided.errors import LimitExceeded
 from guided.schema.analysis import Analysis
-from guided.schema.document import Document
-from guided.schema.formula import FALSE, TRUE, Atom
-from guided.schema.locations import Goal, Locations
-from guided.schema.shapes import ArrayShape, ObjectShape, array_shape, goal_of, object_shape
+from guided.schema.document import ANYTHING, NOTHING
+from guided.schema.formula import FALSE
+from guided.schema.keytests import NO_TESTS, Class
+from guided.schema.locations import Goal
+from guided.schema.residuals import Pending, Residual, Residuals
+from guided.schema.values import Value
 
-Needs = tuple[frozenset[int], ...]  # sets of questions; each is enough, and none contains another
-ROOT_NEEDS: Needs = (frozenset((0,)),)
+Answers = tuple[bool, ...]  # one for each question of a link; the first is always yes
+_UNKNOWN = object()
+
+
+def choices(n: int, is_possible: Callable[[Answers], bool]) -> Iterator[Answers]:
+    """Sets of n answers, the first of them yes, all of whose beginnings are possible; no before yes."""
+    stack: list[Answers] = [(True,)]
+    while stack:
+        answers = stack.pop()
+        if is_possible(answers):
+            if len(answers) == n:
+                yield answers
+            else:
+                stack += [(*answers, True), (*answers, False)]
 
 
 @dataclass(eq=False, slots=True)
 class Link:
     """What is asked of one value.
 
-    above      : the frame after the value, its atoms about it not yet settled; None for the whole document.
-    settles    : atoms of `above` that become false unless the question beside them is answered.
+    above     : the link of the array or object it stands in; None for the whole document.
+    after     : what that becomes with this member, `pending` apart.
+    questions : the goal that must hold, then one goal for each further question.
+    records   : the value itself matters (uniqueItems), here or further up.
+    partial   : the members before this one, if they are recorded; name : its own name.
     """
 
     number: int
-    above: Frame | None
-    settles: tuple[tuple[Atom, int], ...]
+    above: Link | None
+    after: Residual | None
+    pending: Pending
     questions: tuple[Goal, ...]
-    needs: Needs
-
-
-@dataclass(eq=False, slots=True)
-class Way:
-    """One live way of finishing a frame: which questions it answers, and what it asks for."""
-
-    answers: frozenset[int]
-    shape: ObjectShape | ArrayShape
+    records: bool = False
+    partial: Any = None
+    name: str | None = None
+    loose: frozenset[int] = frozenset()  # questions that may be asked as "yes or do not care": a yes can but help
+    outcomes: dict[Answers, Frame | None] = field(default_factory=dict)
+    frames: dict[str, Frame | None] = field(default_factory=dict)
+    is_alive: bool | None = None
+    lexer: Any = None
+    atoms: dict[str, tuple[int, ...]] = field(default_factory=dict)  # by kind, where conditions are read side by side
 
 
 @dataclass(eq=False, slots=True)
 class Frame:
-    """An array or object after some of its members.
-
-    outs  : the residual formula of each question of `link`.
-    names : the names that its schemas know, in order (objects).
-    place : objects: declared names below this number cannot come any more (order="schema"); arrays: index of the next
-            item, at most the length of the longest prefix.
-    seen  : keys already written, as far as they are not told by `place`.
-    """
+    """An array or object after some of its members.  partial : the values of those, if they are recorded."""
 
     number: int
     link: Link
-    kind: str
-    outs: tuple[int, ...]
-    names: tuple[str, ...]
-    place: int
-    seen: frozenset[str]
-    ways: list[Way] | None = field(default=None)
+    residual: Residual
+    partial: Any = None
+    is_alive: bool | None = None
+    choice: Answers | None = None
+    links: dict[Any, Link | None] = field(default_factory=dict)
+    keys: tuple[frozenset[int], frozenset[Class]] | None = None
 
 
 class Frames:
     """The store of links and frames of one schema."""
 
-    def __init__(self, document: Document, locations: Locations, analysis: Analysis, *, in_order: bool) -> None:
-        self.document, self.locations, self.analysis, self.in_order = document, locations, analysis, in_order
-        self.formulas = locations.formulas
+    def __init__(self, residuals: Residuals, analysis: Analysis) -> None:
+        self.residuals, self.analysis, self.in_order = residuals, analysis, residuals.in_order
+        self.document, self.formulas = residuals.document, residuals.formulas
+        self.limits = self.document.options.limits
         self.links: list[Link] = []
         self.frames: list[Frame] = []
-        self._links: dict[tuple[object, ...], Link] = {}
-        self._frames: dict[tuple[object, ...], Frame] = {}
-        self._steps: dict[tuple[int, int | str | None], Link | None] = {}
+        self._links: dict[tuple[Any, ...], Link] = {}
+        self._frames: dict[tuple[Any, ...], Frame] = {}
 
-    def link(
-        self, above: Frame | None, settles: tuple[tuple[Atom, int], ...], questions: tuple[Goal, ...], needs: Needs
-    ) -> Link:
+    def link(self, above: Link | None, after: Residual | None, pending: Pending, questions: tuple[Goal, ...],
+             records: bool = False, partial: Any = None, name: str | None = None) -> Link:  # fmt: skip
         """The link with these fields."""
-        key = (above and above.number, settles, questions, needs)
+        key = (above and above.number, after and after.number, pending, questions, records, partial, name)
         found = self._links.get(key)
         if found is None:
-            found = self._links[key] = Link(len(self.links), above, settles, questions, needs)
+            found = Link(len(self.links), above, after, pending, questions, records, partial, name)
+            self._links[key] = found
             self.links.append(found)
         return found
 
-    def frame(
-        self, link: Link, kind: str, outs: tuple[int, ...], names: tuple[str, ...], place: int, seen: frozenset[str]
-    ) -> Frame:
+    def frame(self, link: Link, residual: Residual, partial: Any = None) -> Frame:
         """The frame with these fields."""
-        key = (link.number, kind, outs, names, place, seen)
+        key = (link.number, residual.number, partial)
         found = self._frames.get(key)
         if found is None:
-            if len(self.frames) >= self.document.options.limits.max_states:
-                raise LimitExceeded(
-                    "max_states", self.document.options.limits.max_states, len(self.frames) + 1, "the JSON text"
-                )
-            found = self._frames[key] = Frame(len(self.frames), link, kind, outs, names, place, seen)
+            if len(self.frames) >= self.limits.max_states:
+                raise LimitExceeded("max_states", self.limits.max_states, len(self.frames) + 1, "the JSON text")
+            found = self._frames[key] = Frame(len(self.frames), link, residual, partial)
             self.frames.append(found)
         return found
 
-    def opened(self, link: Link, kind: str) -> Frame | None:
-        """The frame of an array or object that was just opened; None if no question can be answered by one."""
-        outs = tuple(self.locations.goal_formula(question, kind) for question in link.questions)
-        if not self.may_suffice({number for number, out in enumerate(outs) if out != FALSE}, link):
+    # ---- answers ----
+
+    def outcome(self, link: Link, answers: Answers) -> Frame | None:
+        """The frame above `link` after a value with these answers; None if nothing can follow.  Not for the root."""
+        if not answers[0] or link.after is None:
             return None
-        names: tuple[str, ...] = ()
-        if kind == "object":
-            names = self.locations.names(frozenset[int]().union(*link.questions))
-        return self.frame(link, kind, outs, names, 0, frozenset())
+        found = link.outcomes.get(answers, _UNKNOWN)
+        if found is not _UNKNOWN:
+            return found  # type: ignore[return-value]
+        after = link.after
+        if link.pending:
+            known = {abs(node): node > 0 for node in link.questions[0]}
+            known |= {goal[0]: yes for goal, yes in zip(link.questions[1:], answers[1:], strict=True)}
+            after = self.residuals.settle(after, link.pending, known)
+        made: Frame | None = None
+        if after.outs[0] != FALSE:
+            assert link.above is not None
+            frame = self.frame(link.above, after, link.partial)
+            made = frame if self.is_live(frame) else None
+        link.outcomes[answers] = made
+        return made
+
+    def suffices(self, link: Link, answers: Answers) -> bool:
+        """Whether a value with these answers is one that the document can go on with."""
+        return answers[0] if link.above is None else self.outcome(link, answers) is not None
+
+    def finished(self, link: Link, answers: Answers, value: Value | None) -> Frame | None:
+        """The frame above after a value with these answers; `value` where it is recorded, None if it is any new one."""
+        frame = self.outcome(link, answers)
+        if frame is None or not link.records:
+            return frame
+        above = link.above
+        assert above is not None
+        if frame.residual.kind == "array":
+            residual = frame.residual if value is None else self.analysis.with_value(frame.residual, value)
+            partial: Any = None if not above.records else (*(link.partial or ()), value)
+        else:
+            residual = frame.residual
+            partial = None if not above.records else (link.partial or frozenset()) | {(link.name, value)}
+        made = self.frame(above, residual, partial)
+        return made if self.is_live(made) else None
+
+    def link_is_alive(self, link: Link) -> bool:
+        """Whether some value has answers with which the document can go on."""
+        if link.is_alive is None:
+            link.is_alive = any(self.suffices(link, answers) for answers in self.possible_answers(link))
+        return link.is_alive
+
+    def possible_answers(self, link: Link) -> Iterator[Answers]:
+        """The sets of answers that some value has; those of loose questions are "no" where nothing was asked."""
+        inhabited = self.analysis.is_inhabited
+
+        def is_possible(answers: Answers) -> bool:
+            return inhabited(self.goal_of(link, answers, loosely=True))
+
+        return choices(len(link.questions), is_possible)
 
     @staticmethod
-    def may_suffice(answers: Iterable[int], link: Link) -> bool:
-        """Whether these answers are enough for the parent."""
-        answered = frozenset(answers)
-        return any(need <= answered for need in link.needs)
+    def goal_of(link: Link, answers: Answers, *, loosely: bool = False) -> Goal:
+        """The goal that is met by the values with exactly these answers (to the first questions)."""
+        if len(answers) == 1:
+            return link.questions[0]
+        asked = enumerate(zip(link.questions[1:], answers[1:], strict=False), 1)
+        signed = [
+            goal[0] if yes else -goal[0]
+            for number, (goal, yes) in asked
+            if yes or not (loosely and number in link.loose)
+        ]
+        return tuple(sorted({*link.questions[0], *signed}))
 
-    # ---- what a frame can still become ----
+    def projected(self, frame: Frame, answers: Answers) -> Residual:
+        """The residual of `frame` under the demand that it ends with exactly these (first) answers."""
+        residual = frame.residual
+        if len(residual.outs) == 1:
+            return residual
+        outs = [out if yes else -out for out, yes in zip(residual.outs, answers, strict=False)]
+        return self.residuals.with_outs(residual, (self.formulas.all_of(outs),))
 
-    def ways(self, frame: Frame) -> list[Way]:
-        """The live ways of finishing `frame`: every value that they need exists."""
-        if frame.ways is None:
-            numbers = {name: number for number, name in enumerate(frame.names)}
-            found: dict[tuple[frozenset[int], object], Way] = {}
-            for need in frame.link.needs:
-                goal = self.formulas.all_of(frame.outs[question] for question in need)
-                for cube in self.formulas.cubes(goal, self.locations.max_steps):
-                    shape = object_shape(cube, numbers) if frame.kind == "object" else array_shape(cube)
-                    if (need, shape) not in found and self._is_alive(frame, shape):
-                        found[need, shape] = Way(need, shape)
-            frame.ways = list(found.values())
-        return frame.ways
+    def is_live(self, frame: Frame) -> bool:
+        """Whether the array or object can be finished with answers that the document can go on with."""
+        if frame.is_alive is None:
+            frame.is_alive = self.choice(frame) is not None
+        return frame.is_alive
 
-    def _is_alive(self, frame: Frame, shape: ObjectShape | ArrayShape) -> bool:
-        if isinstance(shape, ObjectShape):
-            return all(self._has_value(shape, frame.names[number]) for number in shape.needed)
-        if shape.most is not None and shape.least > shape.most:
-            return False
-        n_prefix = max((len(self.document.nodes[node].prefix) for node in shape.items), default=0)
-        n_different = min(shape.least, max(0, n_prefix - frame.place) + 1)  # all items after the prefixes are alike
-        return all(self._has_item(shape, frame.place + number) for number in range(n_different))
+    def choice(self, frame: Frame) -> Answers | None:
+        """Answers with which `frame` can be finished; None if there are none."""
+        if frame.choice is None:
 
-    def _has_value(self, shape: ObjectShape, name: str | None) -> bool:
-        return self.analysis.is_inhabited(shape.value(self.document, name))
+            def is_possible(answers: Answers) -> bool:
+                return self.analysis.is_live(self.projected(frame, answers))
 
-    def _has_item(self, shape: ArrayShape, index: int) -> bool:
-        return self.analysis.is_inhabited(shape.value(self.document, index))
+            for answers in choices(len(frame.residual.outs), is_possible):
+                if self.suffices(frame.link, answers):
+                    frame.choice = answers
+                    break
+        return frame.choice
 
-    def available(self, frame: Frame, *, only_one: bool = False) -> tuple[list[int], bool]:
-        """(numbers of the declared names that may come next, whether any other key may).  only_one: only the first."""
-        found: set[int] = set()
-        others = False
-        for way in self.ways(frame):
-            shape = way.shape
-            if not isinstance(shape, ObjectShape):
-                raise TypeError("only objects have keys")
-            last = shape.needed[0] if shape.needed and self.in_order else len(frame.names) - 1
-            for number in range(frame.place, last + 1):
-                if (
-                    number not in found
-                    and frame.names[number] not in frame.seen
-                    and self._has_value(shape, frame.names[number])
-                ):
-                    found.add(number)
-                    if only_one:
-                        return [number], False
-            others = others or ((not self.in_order or not shape.needed) and self._has_value(shape, None))
-        return sorted(found), others
+    # ---- descent ----
 
-    def may_add_item(self, frame: Frame) -> bool:
-        """Whether another item may come."""
-        return any(
-            isinstance(way.shape, ArrayShape) and way.shape.most != 0 and self._has_item(way.shape, frame.place)
-            for way in self.ways(frame)
-        )
+    def opened(self, link: Link, kind: str) -> Frame | None:
+        """The frame of an array or object that was just opened; None if it cannot be finished."""
+        found = link.frames.get(kind, _UNKNOWN)
+        if found is _UNKNOWN:
+            residual = self.residuals.opened(link.questions, kind)
+            frame = None
+            if residual.outs[0] != FALSE:
+                frame = self.frame(link, residual, self._nothing(link, kind))
+                frame = frame if self.is_live(frame) else None
+            found = link.frames[kind] = frame
+        return found  # type: ignore[return-value]
 
-    def closed(self, frame: Frame) -> frozenset[int]:
-        """The questions that are answered if the frame is closed now."""
-        values: dict[Atom, int] = {}
-        for atom in frozenset[Atom]().union(*(self.formulas.atoms(out) for out in frame.outs)):
-            values[atom] = TRUE if atom[0] in ("items", "props") else FALSE
-        outs = [self.formulas.substitute(out, values) for out in frame.outs]
-        return frozenset(number for number, out in enumerate(outs) if out == TRUE)
+    @staticmethod
+    def _nothing(link: Link, kind: str) -> Any:
+        return None if not link.records else () if kind == "array" else frozenset()
 
-    # ---- derivatives ----
+    def member(self, frame: Frame, key: Any) -> Link | None:
+        """The link of the next item (key None) or of the value of a key (number or None, name, tests that hold)."""
+        found = frame.links.get(key, _UNKNOWN)
+        if found is _UNKNOWN:
+            found = frame.links[key] = self._descend(frame, key)
+        return found  # type: ignore[return-value]
+
+    def _descend(self, frame: Frame, key: Any) -> Link | None:
+        member = self.residuals.member(frame.residual, key)
+        if member is None:
+            return None
+        known = {abs(node) for node in member.goal}
+        asked = {node for question in member.pending for node in self.residuals.asked_nodes(question)} - known
+        questions = (member.goal, *((node,) for node in sorted(asked)))
+        unique = any(self.formulas.payload(atom)[0] == "unique" for atom in member.after.atoms)
+        records = unique or frame.link.records
+        name = key[1] if records and key is not None else None
+        partial = frame.partial if frame.link.records else None
+        made = self.link(frame.link, member.after, member.pending, questions, records, partial, name)
+        if asked and made.is_alive is None and len(frame.residual.outs) == 1:
+            loose = self.analysis.loose(member)
+            made.loose = frozenset(number for number, goal in enumerate(questions) if number and goal[0] in loose)
+        return made if self.link_is_alive(made) else None
+
+    # ---- what may come ----
 
     def item(self, frame: Frame) -> Link | None:
         """The link of the next item; None if none may come."""
-        key = (frame.number, None)
-        if key not in self._steps:
-            values: dict[Atom, int] = {}
-            about: dict[Atom, int | None] = {}
-            longest = 0
-            for atom in self._atoms(frame):
-                if atom[0] == "items":
-                    node = self.document.nodes[atom[1]]
-                    about[atom] = node.item(frame.place)
-                    longest = max(longest, len(node.prefix))
-                else:
-                    values[atom] = TRUE if atom[1] <= 1 else self.formulas.literal(("count", atom[1] - 1))
-            self._steps[key] = self._descend(frame, values, about, min(frame.place + 1, longest), frame.seen)
-        return self._steps[key]
+        return self.member(frame, None)
 
-    def property(self, frame: Frame, number: int | None, name: str | None) -> Link | None:
-        """The link of the value of a declared name (by its number) or of another key (None: any fresh one)."""
-        key = (frame.number, number if number is not None else "" if name is None else f"+{name}")
-        if key not in self._steps:
-            values: dict[Atom, int] = {}
-            about: dict[Atom, int | None] = {}
-            numbers = {known: place for place, known in enumerate(frame.names)}
-            limit = number if number is not None else len(frame.names)
-            for atom in self._atoms(frame):
-                if atom[0] == "props":
-                    about[atom] = self.document.nodes[atom[1]].property(name if number is not None else None)
-                elif number is not None and atom[1] == name:
-                    values[atom] = TRUE
-                elif self.in_order and numbers[atom[1]] < limit:
-                    values[atom] = FALSE  # passed over
-            place, seen = frame.place, frame.seen
-            if self.in_order:
-                place = limit + (number is not None)
-            if name is not None and (number is None or not self.in_order):
-                seen = seen | {name}
-            self._steps[key] = self._descend(frame, values, about, place, seen)
-        return self._steps[key]
+    def keys(self, frame: Frame) -> tuple[frozenset[int], frozenset[Class]]:
+        """(numbers of the declared names that may come next, classes of other names that may)."""
+        if frame.keys is None:
+            plain = self._plain_keys(frame, only_one=False)
+            frame.keys = plain if plain is not None else self._any_keys(frame)
+        return frame.keys
 
-    def _atoms(self, frame: Frame) -> frozenset[Atom]:
-        return frozenset[Atom]().union(*(self.formulas.atoms(out) for out in frame.outs))
+    def has_keys(self, frame: Frame) -> bool:
+        """Whether some key may come next."""
+        if frame.keys is None:
+            plain = self._plain_keys(frame, only_one=True)
+            if plain is not None:
+                return bool(plain[0] or plain[1])
+        return any(self.keys(frame))
 
-    def _descend(
-        self, frame: Frame, values: dict[Atom, int], about: dict[Atom, int | None], place: int, seen: frozenset[str]
-    ) -> Link | None:
-        """The link of a member of `frame`.
+    def _any_keys(self, frame: Frame) -> tuple[frozenset[int], frozenset[Class]]:
+        residual, tests = frame.residual, self.analysis.tests
+        numbers = [
+            number
+            for number in range(residual.place, len(residual.names))
+            if residual.names[number] not in residual.seen
+            and self.member(frame, (number, residual.names[number], tests.class_of(residual, residual.names[number])))
+        ]
+        classes = tests.classes(residual) if tests.tests(residual) else [NO_TESTS]
+        others = [matched for matched in classes if self.member(frame, (None, None, matched))]
+        return frozenset(numbers), frozenset(others)
 
-        values : what the atoms become that do not depend on the member's value.      about : the sub-schema for the
-        member's value by the atom that depends on it.
+    def _plain_keys(self, frame: Frame, *, only_one: bool) -> tuple[frozenset[int], frozenset[Class]] | None:
+        """The same for the usual object, whose formula is: these keys, these properties, at most so many.
+
+        None for any other.  The keys that may come are then those whose values exist, as long as there is room for them
+        beside the needed ones; in order, none after the first needed one.
         """
-        for atom, node in about.items():
-            goal = goal_of([node])
-            if goal is None or not self.analysis.is_inhabited(goal):
-                values[atom] = FALSE
-        outs = tuple(self.formulas.substitute(out, values) for out in frame.outs)
-        after = self.frame(frame.link, frame.kind, outs, frame.names, place, seen)
-        live = self._atoms(after)
-        asked = {atom: goal_of([node]) for atom, node in about.items() if atom in live and goal_of([node])}
-        questions = sorted({min(goal) for goal in asked.values() if goal})
-        numbers = {node: number for number, node in enumerate(questions)}
-        needs: set[frozenset[int]] = set()
-        for way in self.ways(after):
-            kept = way.shape.props if isinstance(way.shape, ObjectShape) else way.shape.items
-            goals = [goal for atom, goal in asked.items() if atom[1] in kept and goal]
-            if self.analysis.is_inhabited(frozenset[int]().union(*goals)):
-                needs.add(frozenset(numbers[node] for goal in goals for node in goal))
-        if not needs:
+        residual = frame.residual
+        if len(residual.outs) != 1:
             return None
-        everything = frozenset(range(len(questions)))
-        if needs == {everything}:  # the usual case: one question, and one answer to it
-            return self.link(after, (), (frozenset(questions),), ROOT_NEEDS)
-        least = tuple(sorted((need for need in needs if not any(other < need for other in needs)), key=sorted))
-        settles = tuple(sorted(((atom, numbers[min(goal)]) for atom, goal in asked.items() if goal), key=repr))
-        return self.link(after, settles, tuple(frozenset((node,)) for node in questions), least)
+        formulas, nodes = self.formulas, self.document.nodes
+        conjuncts = formulas.conjuncts(residual.outs[0])
+        if len(formulas.units(residual.outs[0])) != len(conjuncts) and residual.outs[0] != 1:
+            return None
+        places = self.residuals.place_of(residual.names)
+        props: list[int] = []
+        needed: set[int] = set()
+        room: int | None = None
+        for unit in conjuncts if residual.outs[0] != 1 else ():
+            payload = formulas.payload(unit)
+            if payload[0] == "has" and unit > 0:
+                needed.add(places[payload[1]])
+            elif payload[0] == "props" and unit > 0 and not nodes[payload[1]].patterns:
+                props.append(payload[1])
+            elif payload[0] == "count" and unit < 0:
+                room = payload[1] - 1 if room is None else min(room, payload[1] - 1)
+            else:
+                return None
+        last = min(needed) if needed and self.in_order else len(residual.names) - 1
+        found: set[int] = set()
+        for number in range(residual.place, last + 1):
+            name = residual.names[number]
+            if name in residual.seen or (room is not None and len(needed - {number}) + 1 > room):
+                continue
+            if self._has_value(props, name):
+                found.add(number)
+                if only_one:
+                    return frozenset(found), frozenset()
+        others = (not self.in_order or not needed) and (room is None or len(needed) < room)
+        return frozenset(found), frozenset([NO_TESTS] if others and self._has_value(props, None) else [])
 
-    def reported(self, link: Link, answers: frozenset[int]) -> Frame | None:
-        """The frame above after a value that answers these questions; None above the whole document."""
-        frame = link.above
-        if frame is None or not link.settles:
-            return frame
-        values = {atom: FALSE for atom, question in link.settles if question not in answers}
-        outs = tuple(self.formulas.substitute(out, values) for out in frame.outs)
-        return self.frame(frame.link, frame.kind, outs, frame.names, frame.place, frame.seen)
+    def _has_value(self, props: list[int], name: str | None) -> bool:
+        goal: set[int] = set()
+        for number in props:
+            for node in self.document.nodes[number].property(name, NO_TESTS):
+                if node == NOTHING:
+                    return False
+                if node != ANYTHING:
+                    goal.add(node)
+        return self.analysis.is_inhabited(tuple(sorted(goal)))

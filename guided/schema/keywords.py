@@ -8,10 +8,18 @@ ENFORCED = frozenset(
     type enum const
     minLength maxLength pattern format
     minimum maximum exclusiveMinimum exclusiveMaximum multipleOf
-    properties required additionalProperties patternProperties minProperties propertyNames unevaluatedProperties
-    dependentRequired dependentSchemas dependencies
-    items prefixItems additionalItems minItems maxItems uniqueItems minContains maxContains unevaluatedItems
-    allOf anyOf oneOf then else $ref
+    properties required additionalProperties patternProperties minProperties maxProperties propertyNames
+    dependentRequired dependentSchemas dependencies unevaluatedProperties
+    items prefixItems additionalItems minItems maxItems uniqueItems contains minContains maxContains unevaluatedItems
+    allOf anyOf oneOf not if then else $ref $dynamicRef $recursiveRef
+    """.split()  # noqa: SIM905  a word list reads better than a column of strings
+)
+
+# The keywords of the validation vocabulary: a metaschema without it switches them off.
+ASSERTIONS = frozenset(
+    """
+    type minLength maxLength pattern minimum maximum exclusiveMinimum exclusiveMaximum multipleOf
+    required minProperties maxProperties dependentRequired minItems maxItems uniqueItems minContains maxContains
     """.split()  # noqa: SIM905  a word list reads better than a column of strings
 )
 
@@ -24,45 +32,30 @@ ANNOTATIONS = frozenset(
     """.split()  # noqa: SIM905  a word list reads better than a column of strings
 )
 
-_LATER = 'It is not enforced by this version: leave it out, or pass on_unsupported="ignore"'
-
-# Keyword -> hint.  The ones that are also in ENFORCED are refused only where they say something (see reader.py).
-REFUSED: dict[str, str] = {
-    "not": "Rewrite it with 'enum', 'anyOf' or bounds, or pass on_unsupported=\"ignore\"",
-    "if": "Rewrite if/then/else as an 'anyOf' of the two cases, or pass on_unsupported=\"ignore\"",
-    "contains": _LATER,
-    "maxProperties": _LATER,
-    "minProperties": "List the properties under 'required', or pass on_unsupported=\"ignore\"",
-    "patternProperties": "Name the properties under 'properties', or use 'additionalProperties', "
-    'or pass on_unsupported="ignore"',
-    "propertyNames": _LATER,
-    "uniqueItems": _LATER,
-    "multipleOf": "Use 'type': 'integer', or an 'enum' of the values, or pass on_unsupported=\"ignore\"",
-    "dependentRequired": "Rewrite it as an 'anyOf', or pass on_unsupported=\"ignore\"",
-    "dependentSchemas": "Rewrite it as an 'anyOf', or pass on_unsupported=\"ignore\"",
-    "dependencies": "Rewrite it as an 'anyOf', or pass on_unsupported=\"ignore\"",
-    "unevaluatedProperties": "Use 'additionalProperties' beside 'properties', or pass on_unsupported=\"ignore\"",
-    "unevaluatedItems": "Use 'items' beside 'prefixItems', or pass on_unsupported=\"ignore\"",
-    "$dynamicRef": "Use '$ref', or pass on_unsupported=\"ignore\"",
-    "$recursiveRef": "Use '$ref', or pass on_unsupported=\"ignore\"",
-    "extends": "It belongs to draft 3: use 'allOf'",
-    "disallow": "It belongs to draft 3",
-    "divisibleBy": "It belongs to draft 3",
+# Keyword -> (the last draft in which it is refused, hint): words of draft 3 that later drafts do not know.
+REFUSED: dict[str, tuple[int, str]] = {
+    "extends": (4, "It belongs to draft 3: use 'allOf'"),
+    "disallow": (4, "It belongs to draft 3: use 'not'"),
+    "divisibleBy": (4, "It belongs to draft 3: use 'multipleOf'"),
 }
 
-# Values with which a refused keyword asks for nothing.
-_IDLE: dict[str, tuple[object, ...]] = {
-    "uniqueItems": (False,),
-    "minProperties": (0,),
-    "patternProperties": ({},),
-    "propertyNames": (True, {}),
-    "unevaluatedProperties": (True, {}),
-    "unevaluatedItems": (True, {}),
-    "dependentRequired": ({},),
-    "dependentSchemas": ({},),
-    "dependencies": ({},),
-    "multipleOf": (),
+_SINCE = {  # keyword -> rank of the first dialect that knows it; 4 for all others
+    **dict.fromkeys(("const", "contains", "propertyNames"), 6),
+    **dict.fromkeys(("if", "then", "else"), 7),
+    **dict.fromkeys(
+        "dependentRequired dependentSchemas unevaluatedProperties unevaluatedItems minContains maxContains".split(),  # noqa: SIM905
+        8,
+    ),
+    "$recursiveRef": 8,
+    "prefixItems": 9,
+    "$dynamicRef": 9,
 }
+
+
+def since(keyword: str) -> int:
+    """The rank of the first dialect that knows `keyword` (see dialects.py)."""
+    return _SINCE.get(keyword, 4)
+
 
 TYPES = ("null", "true", "false", "string", "number", "array", "object")  # true and false apart: they are two texts
 TYPE_NAMES: dict[str, tuple[str, ...]] = {
@@ -75,7 +68,3 @@ TYPE_NAMES: dict[str, tuple[str, ...]] = {
     "object": ("object",),
 }
 
-
-def asks_for_nothing(keyword: str, value: object) -> bool:
-    """Whether a refused keyword with this value accepts every instance."""
-    return any(type(value) is type(idle) and value == idle for idle in _IDLE.get(keyword, ()))

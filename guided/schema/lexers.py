@@ -6,21 +6,21 @@ White space belongs to the lexeme of the bracket, comma or colon beside it, so t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from guided import _fast
 from guided.automata import parse
 from guided.automata.compile import compile_dfa
-from guided.automata.syntax import EMPTY, Both, Literal, Node, Not, Repeat, Words, chars, concat
+from guided.automata.syntax import EMPTY, Both, Literal, Node, Not, Repeat, Words, chars, concat, union
 from guided.errors import ConstraintError, GuidedError
 from guided.limits import DEFAULT_LIMITS, Limits
-from guided.schema.strings import ONE_SPELLING, QUOTE, spell_text
+from guided.schema.strings import Spelling
 
 # Labels of lexemes.  Those of strings, numbers and keys are followed by the number of the question, or of the name.
 NULL, TRUE, FALSE, OPEN_OBJECT, EMPTY_OBJECT, OPEN_ARRAY, EMPTY_ARRAY = range(7)
 COMMA, CLOSE, COLON, NEW_KEY, TAKEN = range(7, 12)
-STRING, NUMBER, KEY = 1_000_000, 2_000_000, 3_000_000
+STRING, NUMBER, KEY, TEST = 1_000_000, 2_000_000, 3_000_000, 4_000_000
 
 SPACE = chars(" \t\n\r")
 MAX_SPACES = 32  # JSON white space characters in a row under whitespace="flexible"
@@ -31,40 +31,35 @@ Alternatives = tuple[tuple[int, Node], ...]
 @lru_cache(maxsize=2048)
 def shared_dfa(alternatives: Alternatives, limits: Limits = DEFAULT_LIMITS) -> _fast.Recognizer:
     """The automaton of labelled alternatives, the same object for equal ones."""
+    return word_list(alternatives) or compile_dfa(dict(alternatives), limits=limits)
+
+
+def word_list(alternatives: Iterable[tuple[int, Node]]) -> _fast.WordList | None:
+    """The same for alternatives that are lists of texts, which need no automaton; None for others."""
     words, labels = list[bytes](), list[int]()
     for label, node in alternatives:
         if isinstance(node, Literal):
-            texts: tuple[str, ...] = (node.text,)
+            words.append(node.text.encode())
+            labels.append(label)
         elif isinstance(node, Words):
-            texts = node.texts
+            words += [text.encode() for text in node.texts]
+            labels += [label] * len(node.texts)
         else:
-            return compile_dfa(dict(alternatives), limits=limits)
-        words += [text.encode() for text in texts]
-        labels += [label] * len(texts)
+            return None
     return _fast.WordList(words, labels)
 
 
 @lru_cache(maxsize=256)
-def restricted_dfa(alternatives: Alternatives, needs: tuple[frozenset[int], ...], limits: Limits) -> _fast.Dfa:
-    """The same where a string or number must answer enough questions: all those of one of `needs`."""
-    return compile_dfa(dict(alternatives), accept=accepts(needs), limits=limits)
+def restricted_dfa(alternatives: Alternatives, accepted: frozenset[tuple[int, ...]], limits: Limits) -> _fast.Dfa:
+    """The same where only these sets of labels may end a text."""
+    return compile_dfa(dict(alternatives), accept=accepted.__contains__, limits=limits)
 
 
-def accepts(needs: tuple[frozenset[int], ...]) -> Callable[[tuple[int, ...]], bool]:
-    """Whether labels end a value that the parent can live with."""
-
-    def is_enough(labels: tuple[int, ...]) -> bool:
-        if any(label < STRING for label in labels):
-            return True
-        answered = answers(labels)
-        return bool(labels) and any(need <= answered for need in needs)
-
-    return is_enough
-
-
-def answers(labels: tuple[int, ...]) -> frozenset[int]:
-    """The questions that a string or number with these labels answers; label STRING + 0 is "a string at all"."""
-    return frozenset(label % STRING - 1 for label in labels if label % STRING)
+@lru_cache(maxsize=256)
+def label_sets(alternatives: Alternatives, limits: Limits) -> frozenset[tuple[int, ...]]:
+    """All sets of labels with which a text of these alternatives can end; builds the whole automaton."""
+    made = _fast.tabulate(compile_dfa(dict(alternatives), limits=limits), limits.max_dfa_states)
+    return frozenset(labels for labels in made.labels if labels)
 
 
 @lru_cache(maxsize=64)
@@ -112,46 +107,70 @@ class Structure:
         return shared_dfa(tuple(alternatives))
 
 
-FREE_KEY = concat(QUOTE, Repeat(ONE_SPELLING, 0, None), QUOTE)
+@lru_cache(maxsize=64)
+def structure(whitespace: str, limits: Limits) -> Structure:
+    """The Structure of a setting, made once."""
+    return Structure(whitespace, limits)
 
 
-def free_key() -> _fast.Recognizer:
-    """Any key; one automaton for all objects, so that its masks are made once."""
-    return shared_dfa(((NEW_KEY, FREE_KEY),))
+@lru_cache(maxsize=16)
+def free_keys(spelling: bool, limits: Limits) -> _fast.Recognizer:
+    """Any key; one automaton for all objects, so that its masks are made once.  spelling : in any escape."""
+    return shared_dfa(((NEW_KEY, Spelling("any" if spelling else "shortest").every),))
 
 
-def keys(names: Mapping[str, int]) -> _fast.Recognizer:
-    """The keys of an object that has no others; `names` : their numbers, which are the labels above KEY."""
-    return _keys(tuple(names.items()))
+class Keys:
+    """The lexemes of property names in one spelling."""
+
+    def __init__(self, spelling: Spelling, limits: Limits) -> None:
+        self.spelling, self.limits = spelling, limits
+        self.free = free_keys(spelling.is_any, limits)
+        self._known: dict[tuple[tuple[str, ...], frozenset[str]], _fast.Recognizer] = {}
+        self._only: dict[tuple[tuple[str, int], ...], _fast.Recognizer] = {}
+        self._nodes: dict[str, Node] = {}
+
+    def only(self, names: Mapping[str, int]) -> _fast.Recognizer:
+        """The keys of an object that has no others; `names` : their numbers, which are the labels above KEY."""
+        about = tuple(names.items())
+        found = self._only.get(about)
+        if found is None:
+            if len(self._only) > MAX_KNOWN:
+                self._only.clear()
+            found = self._only[about] = self._of([(KEY + number, self._spelled(name)) for name, number in about])
+        return found
+
+    def known(self, names: tuple[str, ...], seen: frozenset[str]) -> _fast.Recognizer:
+        """The keys that a free key must differ from: declared ones (KEY + place), and free ones seen before (TAKEN).
+
+        Not which of them may come: so all positions in an object share one automaton until a free key is written.
+        """
+        free = seen.difference(names)
+        found = self._known.get((names, free))
+        if found is None:
+            if len(self._known) > MAX_KNOWN:
+                self._known.clear()
+            known = [(KEY + number, self._spelled(name)) for number, name in enumerate(names)]
+            known += [(TAKEN, self._spelled(name)) for name in sorted(free)]
+            found = self._known[names, free] = self._of(known)
+        return found
+
+    def _spelled(self, name: str) -> Node:
+        node = self._nodes.get(name)
+        if node is None:
+            if len(self._nodes) > MAX_KNOWN:
+                self._nodes.clear()
+            node = self._nodes[name] = self.spelling.words((name,))
+        return node
+
+    @staticmethod
+    def _of(keys: list[tuple[int, Node]]) -> _fast.Recognizer:
+        found = word_list(keys)
+        if found is not None:
+            return found
+        alternatives: dict[int, list[Node]] = {}
+        for label, node in keys:
+            alternatives.setdefault(label, []).append(node)
+        return compile_dfa({label: union(*nodes) for label, nodes in alternatives.items()})
 
 
-@lru_cache(maxsize=1024)
-def _keys(names: tuple[tuple[str, int], ...]) -> _fast.Recognizer:
-    return _fast.WordList([_quoted(name) for name, _ in names], [KEY + number for _, number in names])
-
-
-def known_keys(names: tuple[str, ...], seen: frozenset[str]) -> _fast.Recognizer:
-    """The keys that a free key must differ from: declared ones (label KEY + place), and free ones seen before (TAKEN).
-
-    Not which of them may come: so all positions in an object share one automaton, as long as no free key was written.
-    """
-    return exceptions(names, seen.difference(names))
-
-
-@lru_cache(maxsize=1024)
-def exceptions(names: tuple[str, ...], free: frozenset[str]) -> _fast.Recognizer:
-    """known_keys, for free keys that are none of `names`."""
-    words, labels = quoted(names), list(range(KEY, KEY + len(names)))
-    if free:
-        words, labels = words + [_quoted(name) for name in free], labels + [TAKEN] * len(free)
-    return _fast.WordList(words, labels)
-
-
-@lru_cache(maxsize=1024)
-def quoted(names: tuple[str, ...]) -> list[bytes]:
-    """The keys as they are written."""
-    return [_quoted(name) for name in names]
-
-
-def _quoted(name: str) -> bytes:
-    return f'"{spell_text(name)}"'.encode()
+MAX_KNOWN = 1024  # automata of known keys kept

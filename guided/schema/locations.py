@@ -1,29 +1,27 @@
 """What a set of sub-schemas asks of one instance location, as a formula over the atoms of one instance type.
 
-Keywords that consume no input ($ref, allOf, anyOf, oneOf, enum) are inlined; a schema that reaches itself that way
-before any input is read has no meaning, and is refused.  Atoms are tuples, their kind first:
+Keywords that consume no input ($ref, allOf, anyOf, oneOf, not, if, enum, dependent*) are connectives; a schema that
+reaches itself that way before any input is read has no meaning, and is refused.  Atoms are tuples, their kind first:
 
-    string   ("text", name of a language)  ("length", least, most)  ("strings", frozenset)
-    number   ("integer",)  ("low", Decimal, is_open)  ("high", Decimal, is_open)  ("numbers", texts)
-    array    ("items", node)  ("count", n)        count: at least n items (still) come
-    object   ("props", node)  ("has", name)
+    string   ("text", name of a language)  ("length", n)  ("strings", frozenset)         length: at least n characters
+    number   ("integer", is lexical)  ("low", Decimal, is_open)  ("high", Decimal, is_open)  ("multiple", Decimal)
+             ("numbers", texts)
+    array    ("items", node)  ("count", n)  ("contains", node, n)  ("unique",)  ("unevaluated", node)
+    object   ("props", node)  ("count", n)  ("has", name)  ("names", node)  ("unevaluated", node)
+
+count, contains: at least n (more) come.  The opposite of count(n + 1) is "at most n".
 """
 
 from __future__ import annotations
 
-from decimal import Decimal
-from functools import reduce
-
-from guided.automata.syntax import Node, Words, union
+from guided.automata.syntax import Node
 from guided.errors import UnsupportedSchema
-from guided.schema.document import Document
-from guided.schema.formula import FALSE, TRUE, Cube, Formulas
+from guided.schema.document import ANYTHING, NOTHING, Document
+from guided.schema.formula import FALSE, TRUE, Formulas
 from guided.schema.keywords import TYPES
 from guided.schema.nodes import SchemaNode
-from guided.schema.numbers import number_lexeme
-from guided.schema.strings import string_lexeme
 
-Goal = frozenset[int]  # nodes that must all hold for one value; empty: any value
+Goal = tuple[int, ...]  # nodes that must hold for one value, and opposites (-node) of those that must not; (): anything
 
 
 class Locations:
@@ -31,18 +29,22 @@ class Locations:
 
     def __init__(self, document: Document) -> None:
         self.document, self.formulas = document, Formulas()
-        self.max_steps = document.options.limits.max_formula_steps
         self._formulas: dict[tuple[int, str], int] = {}
         self._goals: dict[tuple[Goal, str], int] = {}
         self._names: dict[Goal, tuple[str, ...]] = {}
-        self._trees: dict[str, Node] = {}
-        self._lexemes: dict[tuple[int, str], Node] = {}
+        self.trees: dict[str, Node] = {}  # name of a language -> its decoded texts
 
     def goal_formula(self, goal: Goal, kind: str) -> int:
         """The conjunction of the formulas of all nodes of `goal`, for instances of type `kind`."""
         found = self._goals.get((goal, kind))
         if found is None:
-            found = self.formulas.all_of([self.formula(node, kind) for node in sorted(goal)])
+            if len(goal) == 1:
+                node = goal[0]
+                found = self.formula(node, kind) if node > 0 else -self.formula(-node, kind)
+            else:
+                found = self.formulas.all_of(
+                    [self.formula(node, kind) if node > 0 else -self.formula(-node, kind) for node in goal]
+                )
             self._goals[goal, kind] = found
         return found
 
@@ -52,13 +54,16 @@ class Locations:
         Raises UnsupportedSchema if the node refers to itself in place.
         """
         memo = self._formulas
+        found = memo.get((node, kind))
+        if found is not None:
+            return found
         stack, building = [node], set[int]()
         while stack:
             here = stack[-1]
             if (here, kind) in memo:
                 stack.pop()
                 continue
-            missing = [below for below in self._in_place(here, kind) if (below, kind) not in memo]
+            missing = [below for below in self._below(here, kind) if (below, kind) not in memo]
             if not missing:
                 memo[here, kind] = self._build(here, kind)
                 building.discard(here)
@@ -77,7 +82,10 @@ class Locations:
     def check_loops(self) -> None:
         """Raise UnsupportedSchema now if some node of the document refers to itself in place."""
         finished: set[int] = set()
-        for root in range(len(self.document.nodes)):
+        nodes = self.document.nodes
+        for root in range(len(nodes)):
+            if root in finished:
+                continue
             stack, on_path = [(root, False)], set[int]()
             while stack:
                 here, is_left = stack.pop()
@@ -88,132 +96,166 @@ class Locations:
                     for kind in TYPES:
                         self.formula(here, kind)
                 elif here not in finished:
-                    node = self.document.nodes[here]
                     on_path.add(here)
                     stack.append((here, True))
-                    below = [*node.all_of, *(part for group in node.any_of for part in group), *(node.values or ())]
-                    stack.extend((part, False) for part in below if part not in finished)
+                    stack.extend((part, False) for part in nodes[here].in_place() if part not in finished)
 
-    def _in_place(self, number: int, kind: str) -> list[int]:
+    def _below(self, number: int, kind: str) -> list[int]:
         """The nodes whose formulas make up the formula of a node."""
         node = self.document.nodes[number]
         if node.verdict is not None or (node.types is not None and kind not in node.types):
             return []
-        nested = node.values if node.values is not None and kind in ("array", "object") else ()
-        return [*node.all_of, *(part for group in node.any_of for part in group), *nested]
+        found = [part for part in node.in_place() if part > NOTHING]
+        if kind not in ("array", "object") and node.values:
+            found = [part for part in found if part not in node.values]
+        if kind != "object" and node.dependent_schemas:
+            subs = {part for _, part in node.dependent_schemas}
+            found = [part for part in found if part not in subs or part in node.all_of]
+        return found
 
     def _build(self, number: int, kind: str) -> int:
-        node, formulas, memo = self.document.nodes[number], self.formulas, self._formulas
+        node, formulas = self.document.nodes[number], self.formulas
         if node.verdict is not None:
             return TRUE if node.verdict else FALSE
         if node.types is not None and kind not in node.types:
             return FALSE
         parts = self._own(number, node, kind)
-        parts += [memo[part, kind] for part in node.all_of]
-        parts += [formulas.any_of(memo[part, kind] for part in group) for group in node.any_of]
+        if node.all_of:
+            parts += [self._part(part, kind) for part in node.all_of]
+        for group in node.any_of:
+            parts.append(formulas.any_of([self._part(part, kind) for part in group]))
+        for group in node.one_of:
+            parts.append(formulas.one_of([self._part(part, kind) for part in group]))
+        if node.negated is not None:
+            parts.append(-self._part(node.negated, kind))
+        if node.condition is not None:
+            condition = self._part(node.condition, kind)
+            if node.then is not None:
+                parts.append(formulas.any_of((-condition, self._part(node.then, kind))))
+            if node.otherwise is not None:
+                parts.append(formulas.any_of((condition, self._part(node.otherwise, kind))))
         if node.values is not None and kind in ("array", "object"):
-            parts.append(formulas.any_of(memo[part, kind] for part in node.values))
+            parts.append(formulas.any_of([self._part(part, kind) for part in node.values]))
+        if kind == "object":
+            for name, sub in node.dependent_schemas:
+                parts.append(formulas.any_of((-formulas.literal(("has", name)), self._part(sub, kind))))
         return formulas.all_of(parts)
+
+    def _part(self, number: int, kind: str) -> int:
+        return TRUE if number == ANYTHING else FALSE if number == NOTHING else self._formulas[number, kind]
 
     def _own(self, number: int, node: SchemaNode, kind: str) -> list[int]:
         """The formulas of the keywords that read input."""
-        literal = self.formulas.literal
-        parts: list[int] = []
         if kind in ("null", "true", "false"):
             return [FALSE] if node.constants is not None and kind not in node.constants else []
         if kind == "string":
-            if node.strings is not None:
-                parts.append(literal(("strings", frozenset(node.strings))) if node.strings else FALSE)
-            if node.min_length > 0 or node.max_length is not None:
-                parts.append(literal(("length", node.min_length, node.max_length)))
-            self._trees.update(node.texts)
-            parts += [literal(("text", name)) for name, _ in node.texts]
-        elif kind == "number":
-            if node.numbers is not None:
-                parts.append(literal(("numbers", node.numbers)) if node.numbers else FALSE)
-            if node.is_integer:
-                parts.append(literal(("integer",)))
-            if node.low is not None:
-                parts.append(literal(("low", node.low, node.low_open)))
-            if node.high is not None:
-                parts.append(literal(("high", node.high, node.high_open)))
-        elif kind == "array":
-            if node.prefix or node.items is not None:
-                parts.append(literal(("items", number)))
-            if node.min_items > 0:
-                parts.append(literal(("count", node.min_items)))
-            if node.max_items is not None:
-                parts.append(literal(("count", node.max_items + 1), False))
-        else:
-            if node.properties or node.additional is not None:
-                parts.append(literal(("props", number)))
-            parts += [literal(("has", name)) for name in node.required]
+            return self._string(node)
+        if kind == "number":
+            return self._number(node)
+        return self._array(number, node) if kind == "array" else self._object(number, node)
+
+    def _string(self, node: SchemaNode) -> list[int]:
+        literal = self.formulas.literal
+        parts: list[int] = []
+        if node.strings is not None:
+            parts.append(literal(("strings", frozenset(node.strings))) if node.strings else FALSE)
+        if node.min_length > 0:
+            parts.append(literal(("length", node.min_length)))
+        if node.max_length is not None:
+            parts.append(-literal(("length", node.max_length + 1)))
+        for name, tree in node.texts:
+            self.trees.setdefault(name, tree)
+            parts.append(literal(("text", name)))
+        return parts
+
+    def _number(self, node: SchemaNode) -> list[int]:
+        literal = self.formulas.literal
+        parts: list[int] = []
+        if node.numbers is not None:
+            parts.append(literal(("numbers", node.numbers)) if node.numbers else FALSE)
+        if node.is_integer:
+            parts.append(literal(("integer", node.is_lexical)))
+        if node.low is not None:
+            parts.append(literal(("low", node.low, node.low_open)))
+        if node.high is not None:
+            parts.append(literal(("high", node.high, node.high_open)))
+        parts += [literal(("multiple", value)) for value in node.multiples]
+        return parts
+
+    def _array(self, number: int, node: SchemaNode) -> list[int]:
+        literal = self.formulas.literal
+        parts: list[int] = []
+        if node.prefix or node.items is not None:
+            parts.append(literal(("items", number)))
+        if node.min_items > 0:
+            parts.append(literal(("count", node.min_items)))
+        if node.max_items is not None:
+            parts.append(-literal(("count", node.max_items + 1)))
+        if node.contains is not None:
+            if node.min_contains > 0:
+                parts.append(literal(("contains", node.contains, node.min_contains)))
+            if node.max_contains is not None:
+                parts.append(-literal(("contains", node.contains, node.max_contains + 1)))
+        if node.is_unique:
+            parts.append(literal(("unique",)))
+        if node.unevaluated_items not in (None, ANYTHING):
+            parts.append(literal(("unevaluated", number)))
+        return parts
+
+    def _object(self, number: int, node: SchemaNode) -> list[int]:
+        formulas, literal = self.formulas, self.formulas.literal
+        parts: list[int] = []
+        if node.properties or node.patterns or node.additional is not None:
+            parts.append(literal(("props", number)))
+        parts += [literal(("has", name)) for name in node.required]
+        for name, others in node.dependent:
+            wanted = formulas.all_of([literal(("has", other)) for other in others])
+            parts.append(formulas.any_of((-literal(("has", name)), wanted)))
+        if node.names is not None:
+            parts.append(literal(("names", node.names)))
+        if node.min_properties > 0:
+            parts.append(literal(("count", node.min_properties)))
+        if node.max_properties is not None:
+            parts.append(-literal(("count", node.max_properties + 1)))
+        if node.unevaluated_properties not in (None, ANYTHING):
+            parts.append(literal(("unevaluated", number)))
         return parts
 
     def names(self, goal: Goal) -> tuple[str, ...]:
-        """The property names that the nodes of `goal` know: in order of first declaration, then the required others."""
+        """The property names that the nodes of `goal` know: in order of first declaration, then those asked for."""
         found = self._names.get(goal)
         if found is None:
             declared: dict[str, None] = {}
             required: dict[str, None] = {}
             reached: set[int] = set()
-            stack = sorted(goal, reverse=True)
+            stack = sorted({abs(node) for node in goal}, reverse=True)
             while stack:
                 number = stack.pop()
-                if number in reached:
+                if number in reached or number <= NOTHING:
                     continue
                 reached.add(number)
                 node = self.document.nodes[number]
                 declared.update(dict.fromkeys(node.properties or ()))
                 required.update(dict.fromkeys(node.required))
-                stack.extend(reversed(self._in_place(number, "object")))
+                for name, others in node.dependent:
+                    required.update(dict.fromkeys((name, *others)))
+                required.update(dict.fromkeys(name for name, _ in node.dependent_schemas))
+                if node.names is not None:
+                    required.update(dict.fromkeys(self._finite_names(node.names)))
+                stack.extend(reversed(self._below(number, "object")))
             found = self._names[goal] = tuple({**declared, **required})
         return found
 
-    def lexeme(self, formula: int, kind: str) -> Node:
-        """The JSON texts of the strings or numbers for which `formula` holds."""
-        found = self._lexemes.get((formula, kind))
-        if found is None:
-            of_cube = self._string_cube if kind == "string" else self._number_cube
-            found = union(*(of_cube(cube) for cube in self.formulas.cubes(formula, self.max_steps)))
-            self._lexemes[formula, kind] = found
-        return found
-
-    def _string_cube(self, cube: Cube) -> Node:
-        trees, least, most = [], 0, None
-        sets: list[frozenset[str]] = []
-        for atom, _ in sorted(cube, key=repr):
-            if atom[0] == "text":
-                trees.append(self._trees[atom[1]])
-            elif atom[0] == "length":
-                least = max(least, atom[1])
-                most = atom[2] if most is None else most if atom[2] is None else min(most, atom[2])
-            else:
-                sets.append(atom[1])
-        return string_lexeme(trees, least, most, reduce(frozenset.__and__, sets) if sets else None)
-
-    def _number_cube(self, cube: Cube) -> Node:
-        is_integer, texts = False, list[tuple[str, ...]]()
-        low: tuple[Decimal, bool] | None = None
-        high: tuple[Decimal, bool] | None = None
-        for atom, _ in cube:
-            if atom[0] == "integer":
-                is_integer = True
-            elif atom[0] == "numbers":
-                texts.append(atom[1])
-            elif atom[0] == "low":
-                low = atom[1:] if low is None else max(low, atom[1:])
-            elif high is None or (atom[1], not atom[2]) < (high[0], not high[1]):
-                high = atom[1:]
-        if not texts:
-            return number_lexeme(low, high, is_integer=is_integer)
-        values = [{Decimal(text) for text in group} for group in texts]
-        fitting = [
-            text
-            for text in texts[0]
-            if all(Decimal(text) in group for group in values)
-            and (not is_integer or Decimal(text) == Decimal(text).to_integral_value())
-            and (low is None or (Decimal(text), False) >= low)
-            and (high is None or Decimal(text) < high[0] or (Decimal(text) == high[0] and not high[1]))
-        ]
-        return Words(tuple(fitting)) if fitting else union()
+    def _finite_names(self, number: int) -> list[str]:
+        """The texts of enum and const in a schema of names."""
+        found: dict[str, None] = {}
+        reached: set[int] = set()
+        stack = [number]
+        while stack:
+            here = stack.pop()
+            if here in reached:
+                continue
+            reached.add(here)
+            found.update(dict.fromkeys(self.document.nodes[here].strings or ()))
+            stack.extend(self._below(here, "string"))
+        return list(found)

@@ -1,5 +1,7 @@
 """Numbers as json.dumps writes them, with exact bounds: digit by digit, so that the texts are a regular language.
 
+numbers="json":
+
     integer   -?(0|[1-9][0-9]{0,19})                          zero has no sign, no fraction, no exponent
     decimal   integer, then at most 20 fraction digits
     scientific  -?[1-9](.[0-9]{1,16})?e(-05 .. -307 | +16 .. +307)     where repr(float) uses it
@@ -16,24 +18,20 @@ from decimal import Decimal
 from functools import lru_cache
 from math import inf, nextafter
 
-from guided.automata.syntax import EMPTY, NEVER, Literal, Node, Repeat, chars, concat, optional, union
+from guided.automata.syntax import EMPTY, NEVER, Both, Literal, Node, Repeat, Words, chars, concat, optional, union
+from guided.schema.multiples import multiple
 
 INTEGER_DIGITS = 20
 FRACTION_DIGITS = 20
 MANTISSA_DIGITS = 16  # after the point, in scientific notation
 EXPONENTS = ((-307, -5), (16, 307))
 
+ANY_EXPONENT = 10  # numbers="any": exponents up to this, either sign
+
 DIGIT = chars((0x30, 0x39))
+_POINT_ZEROS = optional(concat(Literal("."), Repeat(Literal("0"), 1, FRACTION_DIGITS)))
+_WHOLE = union(Literal("0"), concat(chars((0x31, 0x39)), Repeat(DIGIT, 0, INTEGER_DIGITS - 1)))
 Bound = tuple[Decimal, bool]  # value, and whether it is itself outside
-
-
-def number_lexeme(low: Bound | None, high: Bound | None, *, is_integer: bool) -> Node:
-    """The texts of the numbers (or integers) between two bounds; None is no bound."""
-    if not is_integer:
-        low, high = _closed(low, up=True), _closed(high, up=False)
-    if low and high and (low[0] > high[0] or (low[0] == high[0] and (low[1] or high[1]))):
-        return NEVER
-    return _number(low, high, is_integer, INTEGER_DIGITS, FRACTION_DIGITS)
 
 
 def _closed(bound: Bound | None, *, up: bool) -> Bound | None:
@@ -42,8 +40,159 @@ def _closed(bound: Bound | None, *, up: bool) -> Bound | None:
     return Decimal(repr(nextafter(float(bound[0]), inf if up else -inf))), False
 
 
+class Numbers:
+    """The number texts of one setting: "json", or "any"."""
+
+    def __init__(self, setting: str) -> None:
+        self.setting = setting
+        self.integers_are_bare = setting == "json"  # 1 is written for an integer, though 1.0 is one too
+
+    def between(self, low: Bound | None, high: Bound | None, *, exponents: bool) -> Node:
+        """All numbers between two bounds.  exponents : whether they may have one (json; "any" always has)."""
+        low, high = _closed(low, up=True), _closed(high, up=False)
+        if _is_empty(low, high):
+            return NEVER
+        if self.setting == "any":
+            return _any_number(low, high, exponents)
+        return _number(low, high, False, INTEGER_DIGITS, FRACTION_DIGITS, exponents)
+
+    def whole(self, low: Bound | None, high: Bound | None, *, lexical: bool, exponents: bool) -> Node:
+        """The integers between two bounds.  lexical : only those without point and exponent."""
+        if _is_empty(low, high):
+            return NEVER
+        bare = _number(low, high, True, INTEGER_DIGITS, 0)
+        if lexical:
+            return bare
+        if self.setting == "any":
+            if low is None and high is None:
+                return _any_whole(exponents)
+            return Both((_any_whole(exponents), _any_number(low, high, exponents)))
+        zeros = concat(bare, optional(concat(Literal("."), Repeat(Literal("0"), 1, FRACTION_DIGITS))))
+        return union(zeros, _large(low, high)) if exponents else zeros
+
+    def equal(self, values: list[Decimal], *, exponents: bool) -> Node:
+        """All texts of these numbers."""
+        return union(*(self._equal(value, exponents) for value in values))
+
+    def _equal(self, value: Decimal, exponents: bool) -> Node:
+        if self.setting == "any":
+            return _any_equal(value, exponents)
+        if not (value == 0 or Decimal("1e-4") <= abs(value) < Decimal("1e16")):
+            return self.between((value, False), (value, False), exponents=exponents)
+        text = format(value.normalize(), "f") if value else "0"
+        zeros = FRACTION_DIGITS - len(text.partition(".")[2])
+        if zeros < 0:
+            return NEVER
+        if "." in text:
+            return concat(Literal(text), Repeat(Literal("0"), 0, zeros))
+        return concat(Literal(text), optional(concat(Literal("."), Repeat(Literal("0"), 1, zeros))))
+
+    def multiple(self, divisor: Decimal) -> Node:
+        """All texts without exponent of the multiples of `divisor`, within any bounds."""
+        return multiple(divisor)
+
+    @staticmethod
+    def spelled(text: str) -> str:
+        """The text of a number of enum or const."""
+        return text.replace("E", "e")
+
+
+def _is_empty(low: Bound | None, high: Bound | None) -> bool:
+    return bool(low and high and (low[0] > high[0] or (low[0] == high[0] and (low[1] or high[1]))))
+
+
 @lru_cache(maxsize=256)
-def _number(low: Bound | None, high: Bound | None, is_integer: bool, n_digits: int, n_fraction: int) -> Node:
+def _any_number(low: Bound | None, high: Bound | None, exponents: bool) -> Node:
+    """Every spelling: up to 20 digits on each side of the point, exponents from -10 to 10."""
+    if low is None and high is None:
+        fraction = optional(concat(Literal("."), Repeat(DIGIT, 1, FRACTION_DIGITS)))
+        plain = concat(optional(Literal("-")), _WHOLE, fraction)
+        return concat(plain, optional(_power(-ANY_EXPONENT, ANY_EXPONENT))) if exponents else plain
+    parts: list[Node] = []
+    for exponent in (None, *(range(-ANY_EXPONENT, ANY_EXPONENT + 1) if exponents else ())):
+        shift = -(exponent or 0)
+        least = None if low is None else (_shift(low[0], shift), low[1])
+        most = None if high is None else (_shift(high[0], shift), high[1])
+        zero = (Decimal(0), False)
+        mantissa = _number(least, most, False, INTEGER_DIGITS, FRACTION_DIGITS, False)
+        if (least is None or least <= zero) and (most is None or most[0] > 0 or most == zero):
+            mantissa = union(mantissa, concat(Literal("-0"), _POINT_ZEROS))
+        if mantissa != NEVER:
+            parts.append(mantissa if exponent is None else concat(mantissa, _power(exponent, exponent)))
+    return union(*parts)
+
+
+@lru_cache(maxsize=2)
+def _any_whole(exponents: bool) -> Node:
+    """Every spelling of a whole number within the same caps."""
+    parts: list[Node] = [concat(_WHOLE, _POINT_ZEROS)]
+    if exponents:
+        parts = [concat(_WHOLE, _POINT_ZEROS, optional(_power(0, ANY_EXPONENT)))]
+        parts.append(concat(Literal("0"), _POINT_ZEROS, _power(-ANY_EXPONENT, -1)))
+        for digits in range(1, ANY_EXPONENT + 1):  # so many fraction digits, or trailing zeros, are shifted away
+            rest = Repeat(Literal("0"), 0, FRACTION_DIGITS - digits)
+            shifted = concat(Literal("."), Repeat(DIGIT, digits, digits), rest, _power(digits, ANY_EXPONENT))
+            parts.append(concat(_WHOLE, shifted))
+            if digits < INTEGER_DIGITS:
+                ending = concat(
+                    chars((0x31, 0x39)), Repeat(DIGIT, 0, INTEGER_DIGITS - 1 - digits), Literal("0" * digits)
+                )
+                parts.append(concat(ending, _POINT_ZEROS, _power(-digits, -digits)))
+    return concat(optional(Literal("-")), union(*parts))
+
+
+def _any_equal(value: Decimal, exponents: bool) -> Node:
+    """Every spelling of one number within the same caps."""
+    if value == 0:
+        zero = concat(optional(Literal("-")), Literal("0"), _POINT_ZEROS)
+        return concat(zero, optional(_power(-ANY_EXPONENT, ANY_EXPONENT))) if exponents else zero
+    parts: list[Node] = []
+    for exponent in (None, *(range(-ANY_EXPONENT, ANY_EXPONENT + 1) if exponents else ())):
+        text = format(_shift(value.normalize(), -(exponent or 0)), "f")
+        whole, _, fraction = text.lstrip("-").partition(".")
+        if len(whole) > INTEGER_DIGITS or len(fraction) > FRACTION_DIGITS:
+            continue
+        zeros = Repeat(Literal("0"), 0, FRACTION_DIGITS - len(fraction))
+        mantissa = concat(Literal(text), zeros if fraction else _POINT_ZEROS)
+        parts.append(mantissa if exponent is None else concat(mantissa, _power(exponent, exponent)))
+    return union(*parts)
+
+
+def _power(low: int, high: int) -> Node:
+    """Exponents low..high, with up to two leading zeros."""
+    parts: list[Node] = []
+    zeros = Repeat(Literal("0"), 0, 2)
+    if high >= 0:
+        digits = Words(tuple(str(n) for n in range(max(low, 0), high + 1)))
+        parts.append(concat(optional(Literal("+")), zeros, digits))
+    if low <= 0:
+        digits = Words(tuple(str(-n) for n in range(low, min(high, 0) + 1)))
+        parts.append(concat(Literal("-"), zeros, digits))
+    return concat(chars("eE"), union(*parts))
+
+
+def _large(low: Bound | None, high: Bound | None) -> Node:
+    """Numbers with exponents from 16 up, all of them whole."""
+    above: Bound = (Decimal(0), True)
+    parts: list[Node] = []
+    if high is None or high[0] > 0:
+        parts.append(_scientific(low if low is not None and low[0] > 0 else above, high, EXPONENTS[1:]))
+    if low is None or low[0] < 0:
+        floor = above if high is None or high[0] >= 0 else (high[0].copy_negate(), high[1])
+        roof = None if low is None else (low[0].copy_negate(), low[1])
+        parts.append(concat(Literal("-"), _scientific(floor, roof, EXPONENTS[1:])))
+    return union(*parts)
+
+
+@lru_cache(maxsize=256)
+def _number(
+    low: Bound | None,
+    high: Bound | None,
+    is_integer: bool,
+    n_digits: int,
+    n_fraction: int,
+    exponents: bool = True,
+) -> Node:
     zero: Bound = (Decimal(0), False)
     above: Bound = (Decimal(0), True)
     n_fraction = 0 if is_integer else n_fraction
@@ -51,13 +200,13 @@ def _number(low: Bound | None, high: Bound | None, is_integer: bool, n_digits: i
     if high is None or (high >= zero and high != above):  # the numbers from 0 up
         floor = low if low is not None and low[0] >= 0 else zero
         parts.append(_plain(floor, high, n_digits, n_fraction))
-        if not is_integer:
+        if not is_integer and exponents:
             parts.append(_scientific(floor, high))
     if low is None or low[0] < 0:  # those below 0, by their distance from it
         floor = above if high is None or high[0] >= 0 else (high[0].copy_negate(), high[1])
         roof = None if low is None else (low[0].copy_negate(), low[1])
         parts.append(concat(Literal("-"), _plain(floor, roof, n_digits, n_fraction)))
-        if not is_integer:
+        if not is_integer and exponents:
             parts.append(concat(Literal("-"), _scientific(floor, roof)))
     return union(*parts)
 
@@ -183,7 +332,7 @@ def _merge(parts: Iterable[Node]) -> Node:
     return union(*(concat(chars(*((code, code) for code in codes)), rest) for rest, codes in by_rest.items()))
 
 
-def _scientific(low: Bound, high: Bound | None) -> Node:
+def _scientific(low: Bound, high: Bound | None, spans: tuple[tuple[int, int], ...] = EXPONENTS) -> Node:
     """Numbers without sign in scientific notation between low >= 0 and high."""
     low_exponent = low[0].adjusted() if low[0] else -10_000
     high_exponent = 10_000 if high is None else high[0].adjusted() if high[0] else -10_000
@@ -191,7 +340,7 @@ def _scientific(low: Bound, high: Bound | None) -> Node:
         return NEVER
     parts: list[Node] = []
     anything = concat(chars((0x31, 0x39)), optional(concat(Literal("."), Repeat(DIGIT, 1, MANTISSA_DIGITS))))
-    for first, last in EXPONENTS:
+    for first, last in spans:
         inside = range(max(first, low_exponent + 1), min(last, high_exponent - 1) + 1)
         parts.append(concat(anything, Literal("e"), _exponents(inside)))
         for exponent in {low_exponent, high_exponent}:

@@ -6,6 +6,8 @@ inside a JSON string the ends of the text are its quotes, so that no anchor may 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from guided.automata import parse
 from guided.automata.syntax import ANY_TEXT, EMPTY, Ahead, Concat, End, Node, Repeat, Start, Union, concat, union
 from guided.errors import GuidedError, LimitExceeded, UnsupportedSchema
@@ -20,16 +22,21 @@ class _Refused(Exception):
     """A construct that is not supported."""
 
 
+@lru_cache(maxsize=512)
+def _search(pattern: str, limits: Limits) -> Node:
+    tree = parse.parse(pattern, dialect="ecma", limits=limits)
+    if (given := depth(tree)) > MAX_DEPTH:  # trees are compared by content, which recurses
+        raise LimitExceeded("max_pattern_depth", MAX_DEPTH, given, "a pattern of the schema")
+    return resolve_anchors(concat(ANY_TEXT, tree, ANY_TEXT))
+
+
 def search_tree(pattern: str, pointer: str, limits: Limits) -> Node:
     """The strings in which `pattern` is found.
 
     Raises UnsupportedSchema at `pointer` for what is not ECMA-262, or cannot be decided while writing.
     """
     try:
-        tree = parse.parse(pattern, dialect="ecma", limits=limits)
-        if (given := depth(tree)) > MAX_DEPTH:  # trees are compared by content, which recurses
-            raise LimitExceeded("max_pattern_depth", MAX_DEPTH, given, f"the pattern at {pointer}")
-        return resolve_anchors(concat(ANY_TEXT, tree, ANY_TEXT))
+        return _search(pattern, limits)
     except LimitExceeded:
         raise
     except (_Refused, GuidedError) as error:

@@ -9,8 +9,9 @@ from typing import Any
 from guided.automata.syntax import Node
 from guided.errors import LimitExceeded, UnsupportedSchema
 from guided.schema import formats, patterns
-from guided.schema.document import ANYTHING, NOTHING, Document, Place, dialect_of, escape, show
-from guided.schema.keywords import ANNOTATIONS, ENFORCED, REFUSED, TYPE_NAMES, asks_for_nothing
+from guided.schema.dialects import dialect_of
+from guided.schema.document import ANYTHING, NOTHING, Document, Place, escape, show
+from guided.schema.keywords import ANNOTATIONS, ASSERTIONS, ENFORCED, REFUSED, TYPE_NAMES, since
 from guided.schema.nodes import SchemaNode
 
 DRAFT4, DRAFT7, DRAFT2019 = 4, 7, 8  # ranks of dialects, see document.py
@@ -30,76 +31,69 @@ class Reader:
     def __init__(self, document: Document, node: SchemaNode, place: Place) -> None:
         self.document, self.node, self.place = document, node, place
         self.raw: dict[str, Any] = place.raw
-        self.dialect, self.resolver = place.dialect, place.resolver
 
     def read(self) -> None:
         raw, place, pointer = self.raw, self.place, self.place.pointer
+        references = self.document.references
         if pointer and "$schema" in raw:
-            name_and_rank = dialect_of(raw, ("", self.dialect), pointer)
-            self.dialect = name_and_rank[1]
+            place.dialect = dialect_of(raw, place.dialect, pointer, self.document.registry)
+        self.dialect = place.dialect.rank
         if "$ref" in raw and self.dialect <= DRAFT7:  # siblings of $ref do not exist up to draft 7
-            self.reference()
+            if place.resolver is None and references is not None and references.has_ids:
+                place.resolver = references.root
+            self.reference(raw["$ref"], f"{pointer}/$ref")
             ignored = sorted(key for key in raw if key != "$ref" and key not in ANNOTATIONS)
             self.document.annotations.extend((f"{pointer}/{escape(key)}", f"{key} beside $ref") for key in ignored)
             return
-        if pointer and not place.is_entered and isinstance(raw.get("$id" if self.dialect > DRAFT4 else "id"), str):
-            import referencing.jsonschema as specifications
-
-            names = {4: "DRAFT4", 6: "DRAFT6", 7: "DRAFT7", 8: "DRAFT201909", 9: "DRAFT202012"}
-            specification = getattr(specifications, names[self.dialect])
-            self.resolver = self.resolver.in_subresource(specification.create_resource(raw))
-        for key, value in raw.items():
-            if key in ANNOTATIONS:
+        if references is not None:
+            place = self.place = references.entered(place)
+        for key in raw:
+            if key in ANNOTATIONS or (key in ENFORCED and self.dialect >= since(key)):
                 continue
-            if key in REFUSED:
-                self.refused(key, value)
-            elif key not in ENFORCED:
+            if key in REFUSED and self.dialect <= REFUSED[key][0]:
+                self.document.refuse(f"{key!r} is not supported.", f"{pointer}/{escape(key)}", REFUSED[key][1])
+            else:
                 self.document.annotations.append((f"{pointer}/{escape(key)}", f"unknown keyword {show(key)}"))
         for keyword, reader in _READERS.items():
-            if keyword in raw:
+            if keyword not in raw or self.dialect < since(keyword):
+                continue
+            if place.dialect.asserts or keyword not in ASSERTIONS:
                 reader(self, raw[keyword], f"{pointer}/{keyword}")
-        if "enum" in raw or "const" in raw:
+        if place.dialect.asserts and ("enum" in raw or "const" in raw):
             self.constants()
-
-    def refused(self, keyword: str, value: Any) -> None:
-        """A keyword that is not enforced; nothing happens if this value of it accepts everything."""
-        if asks_for_nothing(keyword, value) or (keyword == "$recursiveRef" and self.dialect != DRAFT2019):
-            return
-        if keyword == "multipleOf" and value == 1 and not isinstance(value, bool):
-            self.node.is_integer = True
-            return
-        if keyword in ("dependentRequired", "dependentSchemas") and self.dialect < DRAFT2019:
-            return
-        self.document.refuse(
-            f"{keyword!r} is not supported yet.", f"{self.place.pointer}/{escape(keyword)}", REFUSED[keyword]
-        )
 
     def child(self, raw: Any, pointer: str) -> int:
         """The node of a sub-schema of this one."""
-        return self.document.add(Place(raw, pointer, self.resolver, self.dialect))
+        return self.document.add(Place(raw, pointer, self.place.resolver, self.place.dialect, scope=self.place.scope))
 
-    def reference(self) -> None:
-        """`$ref`: one more schema that must hold here."""
-        import referencing.exceptions
+    def wanted(self, raw: Any, pointer: str) -> int | None:
+        """The node of a sub-schema; None if everything fits it."""
+        number = self.child(raw, pointer)
+        return None if number == ANYTHING else number
 
-        pointer, target = f"{self.place.pointer}/$ref", self.raw["$ref"]
+    def reference(self, target: Any, pointer: str) -> None:
+        """`$ref` and its dynamic sisters: one more schema that must hold here."""
+        keyword = pointer.rsplit("/", 1)[1]
+        references = self.document.references
         if not isinstance(target, str):
-            raise UnsupportedSchema(f"$ref must be a string, not {show(target)}", pointer)
+            raise UnsupportedSchema(f"{keyword} must be a string, not {show(target)}", pointer)
+        assert references is not None
         try:
-            found = self.resolver.lookup(target)
-        except (referencing.exceptions.Unresolvable, ValueError, AttributeError, TypeError) as error:
-            # the last three: no URI, or a value on the way that is no schema
+            contents, resolver, scope, dialect = references.follow(self.place, keyword, target)
+        except LookupError as error:
             remote = "://" in target and not target.startswith("#")
             raise UnsupportedSchema(
-                f"$ref {show(target)} leads nowhere ({type(error).__name__})",
+                f"{keyword} {show(target)} leads nowhere ({error})",
                 pointer,
                 "nothing is fetched: give the document in registry={uri: schema}" if remote else "",
             ) from None
-        if not isinstance(found.contents, (dict, bool)):
-            raise UnsupportedSchema(f"$ref {show(target)} leads to {show(found.contents)}, not to a schema", pointer)
+        if not isinstance(contents, (dict, bool)):
+            raise UnsupportedSchema(f"{keyword} {show(target)} leads to {show(contents)}, not to a schema", pointer)
         where = target[1:] if target.startswith("#/") else "" if target == "#" else target
-        dialect = dialect_of(found.contents, ("", self.dialect), where)[1]
-        number = self.document.add(Place(found.contents, where, found.resolver, dialect, is_entered=True))
+        if resolver is not None:
+            home = resolver.lookup("").contents
+            dialect = dialect_of(home, dialect, where, self.document.registry)
+        number = self.document.add(Place(contents, where, resolver, dialect, is_entered=True, scope=scope))
         self.node.all_of += (number,)
 
     def types(self, value: Any, pointer: str) -> None:
@@ -110,7 +104,7 @@ class Reader:
             )
         self.node.types = frozenset(kind for name in names for kind in TYPE_NAMES[name])
         if "integer" in names and "number" not in names:
-            self.node.is_integer = True
+            self.node.is_integer, self.node.is_lexical = True, self.dialect == DRAFT4
 
     def constants(self) -> None:
         """enum and const, as the strings, numbers, constants, arrays and objects that they allow."""
@@ -128,30 +122,28 @@ class Reader:
     def pattern(self, value: Any, pointer: str) -> None:
         if not isinstance(value, str):
             raise UnsupportedSchema(f"pattern must be a string, not {show(value)}", pointer)
+        tree = self.tree_of(value, pointer)
+        if tree is not None:
+            self.node.texts += ((f"pattern {value}", tree),)
+
+    def tree_of(self, pattern: str, pointer: str) -> Node | None:
+        """The strings in which a pattern is found; None if it is ignored."""
         try:
-            self.node.texts += (
-                (f"pattern {value}", patterns.search_tree(value, pointer, self.document.options.limits)),
-            )
+            return patterns.search_tree(pattern, pointer, self.document.options.limits)
         except UnsupportedSchema as error:
             if not self.document.options.ignore:
                 raise
             self.document.ignored.append((pointer, str(error)))
+            return None
 
     def format(self, value: Any, pointer: str) -> None:
         if not isinstance(value, str):
             raise UnsupportedSchema(f"format must be a string, not {show(value)}", pointer)
-        if not self.document.options.assert_formats or value not in formats.NAMES:
+        asserted = self.document.options.assert_formats or self.place.dialect.formats
+        if not asserted or value not in formats.NAMES:
             self.document.annotations.append((pointer, f"format {show(value)}"))
             return
-        tree: Node | None = formats.tree(value)
-        if tree is None:
-            self.document.refuse(
-                f"the format {show(value)} is not supported yet.",
-                pointer,
-                'pass formats="annotate" to leave formats alone',
-            )
-        else:
-            self.node.texts += ((f"format {value}", tree),)
+        self.node.texts += ((f"format {value}", formats.tree(value)),)
 
     def bound(self, value: Any, pointer: str) -> None:
         """minimum, maximum and their exclusive forms (booleans in draft 4)."""
@@ -169,12 +161,13 @@ class Reader:
 
     def count(self, value: Any, pointer: str) -> None:
         keyword = pointer.rsplit("/", 1)[1]
-        if isinstance(value, float) and value == int(value):
+        if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise UnsupportedSchema(f"{keyword} must be a whole number of at least 0, not {show(value)}", pointer)
-        if keyword == "minItems" and value > (limit := self.document.options.limits.max_schema_nodes):
-            raise LimitExceeded("max_schema_nodes", limit, value, f"minItems at {pointer}")
+        limit = self.document.options.limits.max_schema_nodes
+        if keyword.startswith("min") and keyword != "minLength" and value > limit:  # strings count for themselves
+            raise LimitExceeded("max_schema_nodes", limit, value, f"{keyword} at {pointer}")
         setattr(self.node, _COUNTS[keyword], value)
 
     def properties(self, value: Any, pointer: str) -> None:
@@ -183,8 +176,7 @@ class Reader:
         self.node.properties = {name: self.child(sub, f"{pointer}/{escape(name)}") for name, sub in value.items()}
 
     def additional_properties(self, value: Any, pointer: str) -> None:
-        number = self.document.add(Place(value, pointer, self.resolver, self.dialect))
-        self.node.additional = None if number == ANYTHING else number
+        self.node.additional, self.node.covers_others = self.wanted(value, pointer), True
 
     def required(self, value: Any, pointer: str) -> None:
         if isinstance(value, bool) and self.dialect == DRAFT4:
@@ -202,18 +194,15 @@ class Reader:
                     pointer,
                     'call it prefixItems, or set "$schema" to an older draft',
                 )
-            self.prefix_items(value, pointer)
-            rest = self.raw.get("additionalItems", True)
-            number = self.document.add(
-                Place(rest, f"{self.place.pointer}/additionalItems", self.resolver, self.dialect)
-            )
+            self.node.prefix = self.schemas(value, pointer)
+            if "additionalItems" in self.raw:
+                rest = self.raw["additionalItems"]
+                self.node.items = self.wanted(rest, f"{self.place.pointer}/additionalItems")
+                self.node.covers_rest = True
         else:
-            number = self.child(value, pointer)
-        self.node.items = None if number == ANYTHING else number
+            self.node.items, self.node.covers_rest = self.wanted(value, pointer), True
 
     def prefix_items(self, value: Any, pointer: str) -> None:
-        if pointer.endswith("/prefixItems") and self.dialect <= DRAFT2019:
-            return
         self.node.prefix = self.schemas(value, pointer)
 
     def schemas(self, value: Any, pointer: str, *, may_be_empty: bool = True) -> tuple[int, ...]:
@@ -230,14 +219,86 @@ class Reader:
         self.node.any_of += (self.schemas(value, pointer, may_be_empty=False),)
 
     def one_of(self, value: Any, pointer: str) -> None:
-        self.node.one_of = self.schemas(value, pointer, may_be_empty=False)
-        self.node.any_of += (self.node.one_of,)
+        self.node.one_of += (self.schemas(value, pointer, may_be_empty=False),)
+
+    def negation(self, value: Any, pointer: str) -> None:
+        self.node.negated = self.child(value, pointer)
+
+    def condition(self, value: Any, pointer: str) -> None:
+        """if, with then and else; alone it still says what is evaluated."""
+        self.node.condition = self.child(value, pointer)
+        for keyword, name in (("then", "then"), ("else", "otherwise")):
+            if keyword in self.raw:
+                setattr(self.node, name, self.child(self.raw[keyword], f"{self.place.pointer}/{keyword}"))
+
+    def multiple_of(self, value: Any, pointer: str) -> None:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0:
+            raise UnsupportedSchema(f"multipleOf must be a number above 0, not {show(value)}", pointer)
+        self.node.multiples += (Decimal(repr(value)),)
+
+    def pattern_properties(self, value: Any, pointer: str) -> None:
+        if not isinstance(value, dict):
+            raise UnsupportedSchema(f"patternProperties must be an object, not {show(value)}", pointer)
+        kept: list[tuple[str, int]] = []
+        for pattern, sub in value.items():
+            where = f"{pointer}/{escape(pattern)}"
+            tree = self.tree_of(pattern, where)
+            if tree is not None:
+                self.document.patterns.setdefault(pattern, tree)
+                kept.append((pattern, self.child(sub, where)))
+        self.node.patterns = tuple(kept)
+
+    def property_names(self, value: Any, pointer: str) -> None:
+        self.node.names = self.wanted(value, pointer)
+
+    def dependencies(self, value: Any, pointer: str) -> None:
+        """dependentRequired, dependentSchemas, and dependencies, which was both."""
+        keyword = pointer.rsplit("/", 1)[1]
+        if not isinstance(value, dict):
+            raise UnsupportedSchema(f"{keyword} must be an object, not {show(value)}", pointer)
+        for name, wanted in value.items():
+            where = f"{pointer}/{escape(name)}"
+            if isinstance(wanted, str) and keyword == "dependencies":
+                wanted = [wanted]
+            if isinstance(wanted, list) and keyword != "dependentSchemas":
+                if not all(isinstance(other, str) for other in wanted):
+                    raise UnsupportedSchema(f"{keyword} must list strings, not {show(wanted)}", where)
+                self.node.dependent += ((name, tuple(dict.fromkeys(wanted))),)
+            elif keyword == "dependentRequired":
+                raise UnsupportedSchema(f"{keyword} must list strings, not {show(wanted)}", where)
+            else:
+                self.node.dependent_schemas += ((name, self.child(wanted, where)),)
+
+    def contains(self, value: Any, pointer: str) -> None:
+        self.node.contains, self.node.contains_covers = self.child(value, pointer), self.dialect > DRAFT2019
+
+    def unique(self, value: Any, pointer: str) -> None:
+        if not isinstance(value, bool):
+            raise UnsupportedSchema(f"uniqueItems must be true or false, not {show(value)}", pointer)
+        self.node.is_unique = value
+
+    def unevaluated_properties(self, value: Any, pointer: str) -> None:
+        self.node.unevaluated_properties = self.child(value, pointer)
+
+    def unevaluated_items(self, value: Any, pointer: str) -> None:
+        self.node.unevaluated_items = self.child(value, pointer)
 
 
-_COUNTS = {"minLength": "min_length", "maxLength": "max_length", "minItems": "min_items", "maxItems": "max_items"}
+_COUNTS = {
+    "minLength": "min_length",
+    "maxLength": "max_length",
+    "minItems": "min_items",
+    "maxItems": "max_items",
+    "minProperties": "min_properties",
+    "maxProperties": "max_properties",
+    "minContains": "min_contains",
+    "maxContains": "max_contains",
+}
 
 _READERS: dict[str, Callable[[Reader, Any, str], None]] = {
-    "$ref": lambda reader, value, pointer: reader.reference(),
+    "$ref": Reader.reference,
+    "$dynamicRef": Reader.reference,
+    "$recursiveRef": Reader.reference,
     "type": Reader.types,
     "pattern": Reader.pattern,
     "format": Reader.format,
@@ -254,6 +315,18 @@ _READERS: dict[str, Callable[[Reader, Any, str], None]] = {
     "allOf": Reader.all_of,
     "anyOf": Reader.any_of,
     "oneOf": Reader.one_of,
+    "not": Reader.negation,
+    "if": Reader.condition,
+    "multipleOf": Reader.multiple_of,
+    "patternProperties": Reader.pattern_properties,
+    "propertyNames": Reader.property_names,
+    "dependentRequired": Reader.dependencies,
+    "dependentSchemas": Reader.dependencies,
+    "dependencies": Reader.dependencies,
+    "contains": Reader.contains,
+    "uniqueItems": Reader.unique,
+    "unevaluatedProperties": Reader.unevaluated_properties,
+    "unevaluatedItems": Reader.unevaluated_items,
 }
 
 
@@ -277,8 +350,8 @@ def fill_constants(document: Document, node: SchemaNode, values: list[Any]) -> N
             constants.add({None: "null", True: "true", False: "false"}[value])
         elif isinstance(value, str):
             strings[value] = None
-        elif isinstance(value, (int, float)):
-            numbers[repr(value)] = None
+        elif isinstance(value, (int, float, Decimal)):
+            numbers[str(value)] = None
         else:
             nested.append(constant_node(document, node.pointer, value))
     node.strings, node.numbers = tuple(strings), tuple(numbers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import TypeVar
 
 from guided.automata.syntax import (
@@ -18,6 +19,8 @@ from guided.automata.syntax import (
     Start,
     Union,
     Words,
+    concat,
+    union,
 )
 
 Result = TypeVar("Result")
@@ -66,6 +69,29 @@ def depth(node: Node) -> int:
 def has_anchor(node: Node) -> bool:
     """Whether `^` or `$` occurs in `node`."""
     return any(isinstance(part, (Start, End)) for part in walk(node))
+
+
+@lru_cache(maxsize=256)
+def _has_ahead(kept: Kept) -> bool:
+    return any(isinstance(part, Ahead) for part in walk(kept.node))
+
+
+class Kept:
+    """A tree that is compared by identity: comparing by content walks all of it."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+    def __hash__(self) -> int:
+        return id(self.node)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Kept) and self.node is other.node
+
+
+def has_ahead(node: Node) -> bool:
+    """Whether a lookahead occurs in `node`; remembered for trees that are used again, as those of formats are."""
+    return _has_ahead(Kept(node))
 
 
 def is_nullable(node: Node) -> bool:
@@ -117,3 +143,66 @@ def lengths(node: Node) -> tuple[int, int | None]:
         return 0, None if isinstance(here, Not) else 0
 
     return fold(node, combine)
+
+
+def bound(node: Node, least: int, most: int | None) -> Node | None:
+    """The texts of `node` with `least` to `most` characters, if counting the rounds of one repeat is enough; else None.
+
+    That is so for `^abc(x|yy)[a-z]*$`: one repeat of single characters, and a few lengths of everything else.
+    """
+    waiting: list[list[Node]] = [[node]]
+    sequences: list[list[Node]] = []
+    while waiting:
+        parts = waiting.pop()
+        if len(waiting) + len(sequences) > MAX_SEQUENCES:
+            return None
+        for index, part in enumerate(parts):
+            if isinstance(part, Concat):
+                waiting.append([*parts[:index], *part.parts, *parts[index + 1 :]])
+                break
+            low, high = lengths(part)
+            if low == high or (isinstance(part, Repeat) and isinstance(part.node, Chars)):
+                continue
+            if isinstance(part, Union):
+                waiting.extend([*parts[:index], choice, *parts[index + 1 :]] for choice in part.parts)
+            elif isinstance(part, Words):
+                by_size: dict[int, list[str]] = {}
+                for text in part.texts:
+                    by_size.setdefault(len(text), []).append(text)
+                waiting.extend(
+                    [*parts[:index], Words(tuple(texts)), *parts[index + 1 :]] for texts in by_size.values()
+                )
+            elif isinstance(part, Repeat) and part.most is not None and part.most - part.least < MAX_SEQUENCES // 4:
+                size, most_size = lengths(part.node)
+                if size != most_size:
+                    return None
+                waiting.extend(
+                    [*parts[:index], Repeat(part.node, count, count), *parts[index + 1 :]]
+                    for count in range(part.least, part.most + 1)
+                )
+            else:
+                return None
+            break
+        else:
+            sequences.append(parts)
+    found: list[Node] = []
+    for parts in sequences:
+        open_parts = [index for index, part in enumerate(parts) if lengths(part)[0] != lengths(part)[1]]
+        fixed = sum(lengths(part)[0] for index, part in enumerate(parts) if index not in open_parts)
+        if len(open_parts) > 1:
+            return None
+        if not open_parts:
+            if fixed >= least and (most is None or fixed <= most):
+                found.append(concat(*parts))
+            continue
+        repeat = parts[open_parts[0]]
+        assert isinstance(repeat, Repeat)
+        limits = [limit for limit in (repeat.most, None if most is None else most - fixed) if limit is not None]
+        fewest, largest = max(repeat.least, least - fixed), min(limits, default=None)
+        if largest is None or largest >= fewest:
+            parts[open_parts[0]] = Repeat(repeat.node, fewest, largest)
+            found.append(concat(*parts))
+    return union(*found)
+
+
+MAX_SEQUENCES = 64  # ways of choosing the alternatives of one pattern

@@ -1,4 +1,4 @@
-"""Random small schemas of the supported slice, and documents that are near them."""
+"""Random small schemas of all keywords of 2020-12, and documents that are near them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ SCALARS = [None, True, False, *STRINGS, *NUMBERS]
 
 
 def random_schema(rng, depth: int = 3):
-    """A schema of the slice: nested at most `depth` deep, `$ref` to one of two shared definitions now and then."""
+    """A schema: nested at most `depth` deep, `$ref` to one of two shared definitions now and then."""
     definitions = {name: random_part(rng, depth - 1) for name in ("x", "y")}
     schema = random_part(rng, depth)
     return {**schema, "$defs": definitions} if isinstance(schema, dict) else schema
@@ -20,7 +20,7 @@ def random_part(rng, depth: int):
         return rng.choice([True, False, True])
     makers = [random_scalar, random_scalar, random_enum]
     if depth > 0:
-        makers += [random_object, random_object, random_array, random_union, random_reference]
+        makers += [random_object, random_object, random_array, random_union, random_union, random_reference]
     return rng.choice(makers)(rng, depth)
 
 
@@ -40,7 +40,13 @@ def random_scalar(rng, depth):
     if kind in ("number", "integer", None) and rng.random() < 0.7:
         low, high = sorted(rng.sample([-3, -1, -0.5, 0, 0.25, 1, 1.5, 2, 11], 2))
         schema |= rng.choice(
-            [{"minimum": low}, {"maximum": high}, {"exclusiveMinimum": low}, {"minimum": low, "exclusiveMaximum": high}]
+            [
+                {"minimum": low},
+                {"maximum": high},
+                {"exclusiveMinimum": low},
+                {"minimum": low, "exclusiveMaximum": high},
+                {"multipleOf": rng.choice([0.25, 0.5, 2, 3])},
+            ]
         )
     if kind is not None and rng.random() < 0.15:
         schema["type"] = [kind, "null"] if kind != "null" else ["null", "array"]
@@ -61,8 +67,26 @@ def random_object(rng, depth):
         schema["properties"] = {name: random_part(rng, depth - 1) for name in names}
     if rng.random() < 0.6:
         schema["required"] = rng.sample(KEYS, rng.randint(1, 2))
-    if rng.random() < 0.6:
+    if rng.random() < 0.5:
         schema["additionalProperties"] = rng.choice([False, False, random_part(rng, depth - 1)])
+    if rng.random() < 0.2:
+        schema["patternProperties"] = {
+            pattern: random_part(rng, depth - 1) for pattern in rng.sample(["^a", "b$", "é", "^k"], rng.randint(1, 2))
+        }
+    if rng.random() < 0.15:
+        schema["propertyNames"] = rng.choice(
+            [{"maxLength": 1}, {"enum": ["a", "b", "k"]}, {"pattern": "^[^b]"}, {"not": {"const": "a"}}]
+        )
+    if rng.random() < 0.15:
+        schema["minProperties"] = rng.randint(0, 3)
+    if rng.random() < 0.15:
+        schema["maxProperties"] = rng.randint(0, 3)
+    if rng.random() < 0.1:
+        schema["dependentRequired"] = {rng.choice(KEYS): rng.sample(KEYS, rng.randint(1, 2))}
+    if rng.random() < 0.1:
+        schema["dependentSchemas"] = {rng.choice(KEYS): random_part(rng, depth - 1)}
+    if rng.random() < 0.15:
+        schema["unevaluatedProperties"] = rng.choice([False, random_part(rng, depth - 1)])
     return schema
 
 
@@ -76,12 +100,29 @@ def random_array(rng, depth):
         schema["minItems"] = rng.randint(0, 3)
     if rng.random() < 0.4:
         schema["maxItems"] = rng.randint(0, 3)
+    if rng.random() < 0.25:
+        schema["contains"] = random_part(rng, depth - 1)
+        if rng.random() < 0.4:
+            schema["minContains"] = rng.randint(0, 2)
+        if rng.random() < 0.4:
+            schema["maxContains"] = rng.randint(0, 2)
+    if rng.random() < 0.15:
+        schema["uniqueItems"] = True
+    if rng.random() < 0.12:
+        schema["unevaluatedItems"] = rng.choice([False, random_part(rng, depth - 1)])
     return schema
 
 
 def random_union(rng, depth):
-    word = rng.choice(["anyOf", "anyOf", "allOf"])
-    schema = {word: [random_part(rng, depth - 1) for _ in range(rng.randint(1, 3))]}
+    word = rng.choice(["anyOf", "anyOf", "allOf", "oneOf", "not", "if"])
+    if word == "not":
+        schema = {"not": random_part(rng, depth - 1)}
+    elif word == "if":
+        schema = {key: random_part(rng, depth - 1) for key in ("if", *rng.sample(["then", "else"], rng.randint(0, 2)))}
+    else:
+        schema = {word: [random_part(rng, depth - 1) for _ in range(rng.randint(1, 3))]}
+    if rng.random() < 0.15:
+        schema |= random_object(rng, depth - 1)
     if rng.random() < 0.3:
         sibling = random_scalar(rng, 0)
         schema |= {key: value for key, value in sibling.items() if key != "type"}

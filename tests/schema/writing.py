@@ -19,6 +19,12 @@ def recognizer(schema, **options):
     return json_schema(schema, **options).recognizer()
 
 
+def exact_number(text: str):
+    """1.0 is an integer, which jsonschema sees of floats, not of decimals."""
+    value = Decimal(text)
+    return int(value) if value == value.to_integral_value() else value
+
+
 def loads_exactly(text: str | bytes):
     """JSON with exact numbers; duplicate keys are an error."""
 
@@ -26,7 +32,7 @@ def loads_exactly(text: str | bytes):
         assert len(dict(members)) == len(members), f"a key stands twice in {text!r}"
         return dict(members)
 
-    return json.loads(text, parse_float=Decimal, object_pairs_hook=pairs)
+    return json.loads(text, parse_float=exact_number, object_pairs_hook=pairs)
 
 
 def is_valid(schema, document) -> bool:

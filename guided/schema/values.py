@@ -1,0 +1,34 @@
+"""JSON values that can be compared and hashed: equal numbers are equal, 1 is not true, keys have no order."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+# str, ("null",), ("bool", b), ("number", Decimal), ("array", tuple of Value), ("object", frozenset of (name, Value))
+Value = Any
+
+
+def scalar(text: str | bytes) -> Value:
+    """The value of the text of a string, a number or a constant."""
+    value = json.loads(text, parse_int=Decimal, parse_float=Decimal)
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ("null",)
+    return ("bool", value) if isinstance(value, bool) else ("number", value.normalize())
+
+
+def plain(value: Value) -> Any:
+    """The value as json.loads gives it; numbers as exact decimals.  Depth: that of the value, which limits bound."""
+    if isinstance(value, str):
+        return value
+    kind = value[0]
+    if kind == "null":
+        return None
+    if kind == "array":
+        return [plain(part) for part in value[1]]
+    if kind == "object":
+        return {name: plain(part) for name, part in value[1]}
+    return value[1]
