@@ -14,7 +14,7 @@ from tests.schema.writing import assert_every_prefix_lives, dumps, is_valid, loa
 TRAPS = {  # prefixes that must be alive, and prefixes that must be dead
     "a needed key and no room left": (
         {"type": "object", "required": ["a"], "maxProperties": 2},
-        ['{"x":1,"a', '{"x":1,"y":1'.replace(',"y":1', "")],
+        ['{"x":1,"a', '{"x":1'],
         ['{"x":1,"y'],
     ),
     "names run out": (
@@ -73,11 +73,14 @@ TRAPS = {  # prefixes that must be alive, and prefixes that must be dead
     "only what was evaluated": (
         {
             "type": "object",
-            "anyOf": [{"properties": {"a": {"const": 1}}, "required": ["a"]}, {"properties": {"b": {}}, "required": ["b"]}],
+            "anyOf": [
+                {"properties": {"a": {"const": 1}}, "required": ["a"]},
+                {"properties": {"b": {}}, "required": ["b"]},
+            ],
             "unevaluatedProperties": False,
         },
-        ['{"a":1,"b":2}', '{"b":1}', '{"a":2,"a'[:7]],
-        ['{"c', '{"b":1,"a":2'],
+        ['{"a":1,"b":2}', '{"b":1}'],
+        ['{"c', '{"a":2,', '{"b":1,"a":2'],
     ),
     "a fraction that can still be a multiple": (
         {"type": "number", "multipleOf": 0.25, "minimum": 1, "maximum": 2},
@@ -128,7 +131,7 @@ def test_small_objects_over_three_keys_exhaustively():
         {"allOf": [{"properties": {"a": {}}}, {"if": {"required": ["b"]}, "then": {"properties": {"b": True}}}],
          "unevaluatedProperties": {"type": "integer"}},
         {"propertyNames": {"not": {"const": "b"}}, "patternProperties": {"[ab]": {"type": "null"}}},
-        {"anyOf": [{"additionalProperties": {"type": "string"}}, {"properties": {"a": {"const": 1}}, "maxProperties": 1}]},
+        {"anyOf": [{"additionalProperties": {"type": "string"}}, {"properties": {"a": {"const": 1}}, "maxProperties": 1}]},  # noqa: E501
     ]  # fmt: skip
     for schema in schemas:
         machine = recognizer({"type": "object", **schema}, order="any")
@@ -140,7 +143,15 @@ def test_items_that_must_differ_are_told_apart_by_value():
     machine = recognizer({"type": "array", "uniqueItems": True}, numbers="any")
     for text in ["[1,true]", '[1,"1"]', "[[1],[1,1]]", '[{"a":1},{"a":2}]', "[0,false,null,[],{}]", '["a","b","ab"]']:
         assert machine.accepts(text), text
-    for text in ["[1,1]", "[1,1.0]", "[100,1e2]", "[0,-0]", "[[1],[1.0]]", '[{"a":1,"b":2},{"b":2,"a":1}]', '["a","a"]']:
+    for text in [
+        "[1,1]",
+        "[1,1.0]",
+        "[100,1e2]",
+        "[0,-0]",
+        "[[1],[1.0]]",
+        '[{"a":1,"b":2},{"b":2,"a":1}]',
+        '["a","a"]',
+    ]:
         assert not machine.accepts(text), text
     tuples = recognizer({"prefixItems": [{"enum": ["a", "b"]}, {"const": "a"}], "uniqueItems": True, "minItems": 2})
     assert tuples.accepts('["b","a"]')
@@ -155,7 +166,7 @@ def test_escapes_of_any_kind_spell_the_same_text():
     }
     machine = recognizer(schema, escapes="any", order="any", whitespace="compact")
     for text in [
-        '{"é":"a/b"}', '{"\\u00e9":"a\\/b"}', '{"\\u00E9":"\\ud83d\\uDE00"}', '{"p":"\\u0062"}', '{"\\u0070":"c","é":"😀"}',
+        '{"é":"a/b"}', '{"\\u00e9":"a\\/b"}', '{"\\u00E9":"\\ud83d\\uDE00"}', '{"p":"\\u0062"}', '{"\\u0070":"c","é":"😀"}',  # noqa: E501
     ]:  # fmt: skip
         assert machine.accepts(text), text
         assert_every_prefix_lives(machine, text.encode())
@@ -172,7 +183,9 @@ def test_numbers_in_any_spelling():
         assert integer.accepts(text), text
     for text in ["1.5", "15e-1", "1e-1", "1.05e1", "01", "1e11"]:
         assert not integer.accepts(text), text
-    assert not recognizer({"$schema": "http://json-schema.org/draft-04/schema#", "type": "integer"}, numbers="any").accepts("1.0")
+    assert not recognizer(
+        {"$schema": "http://json-schema.org/draft-04/schema#", "type": "integer"}, numbers="any"
+    ).accepts("1.0")
     bounded = recognizer({"type": "number", "minimum": 1.5, "exclusiveMaximum": 20}, numbers="any")
     for text in ["1.5", "15e-1", "0.15e1", "1.9E+1", "19.99"]:
         assert bounded.accepts(text), text
@@ -190,7 +203,7 @@ def test_multiples_against_arithmetic():
         for n in range(-high, high):
             assert machine.accepts(str(n)) == (n % step == 0), (step, n)
     cents = recognizer({"type": "number", "multipleOf": 0.05})
-    for n in range(0, 400):
+    for n in range(400):
         assert cents.accepts(f"{n / 100:.2f}") == (n % 5 == 0), n
     neither = recognizer({"type": "integer", "allOf": [{"not": {"multipleOf": 2}}, {"not": {"multipleOf": 3}}]})
     assert [n for n in range(20) if neither.accepts(str(n))] == [n for n in range(20) if n % 2 and n % 3]
@@ -216,8 +229,12 @@ def test_references_by_address_anchor_and_dynamic_scope():
     assert not tight.accepts('{"children":[{"daat":1}]}')
     with pytest.raises(UnsupportedSchema, match="registry"):
         json_schema({"$ref": "https://example.com/elsewhere"})
-    assert json_schema({"$ref": "https://json-schema.org/draft/2020-12/schema"}, order="any").accepts('{"minLength": 1}')
-    assert not json_schema({"$ref": "https://json-schema.org/draft/2020-12/schema"}, order="any").accepts('{"minLength": -1}')
+    assert json_schema({"$ref": "https://json-schema.org/draft/2020-12/schema"}, order="any").accepts(
+        '{"minLength": 1}'
+    )
+    assert not json_schema({"$ref": "https://json-schema.org/draft/2020-12/schema"}, order="any").accepts(
+        '{"minLength": -1}'
+    )
 
 
 def test_hostile_schemas_are_bounded_work():
