@@ -10,7 +10,7 @@ cdef enum:
     LAST_TOKENS = MOST_LEVELS - 1     # tokens of history that n-grams can use
 
 
-cdef uint64_t EMPTY_TEXT = 0xCBF29CE484222325   # FNV-1a, 64 bits: texts are told apart by their hashes
+cdef uint64_t HASH_OF_NOTHING = 0xCBF29CE484222325   # FNV-1a, 64 bits: texts are told apart by their hashes
 
 
 cdef inline uint64_t one_more(uint64_t text, uint8_t byte) noexcept nogil:
@@ -162,7 +162,7 @@ cdef class Candidates:
         self.parents, self.written, self.pool = [], [], []
         self.n_alive = 1
         draft = &self.alive[0]
-        draft.node, draft.pin, draft.text = -1, NO_PIN, EMPTY_TEXT
+        draft.node, draft.pin, draft.text = -1, NO_PIN, HASH_OF_NOTHING
         draft.state = 0 if index is None else index.recognizer.start
         draft.n_last = <int32_t>min(len(prompt), LAST_TOKENS)
         for number in range(draft.n_last):

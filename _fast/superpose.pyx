@@ -178,7 +178,7 @@ cdef class Drafts(Candidates):
         """Move a draft to the pool.      text : its bytes as they will be shown, those of the open end included."""
         cdef int32_t number
         cdef Py_ssize_t position
-        cdef uint64_t hashed = EMPTY_TEXT
+        cdef uint64_t hashed = HASH_OF_NOTHING
         if not 0 <= draft < self.n_alive:
             raise IndexError(f"draft {draft} is out of range")
         for position in range(text.shape[0]):

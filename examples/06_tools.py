@@ -19,9 +19,7 @@ for call in out.value.calls:
     print("->", call.name, call.arguments)
 
 # Reason freely, then answer: the value is a tuple of the parts that are not plain strings.
-answer = guided.seq(
-    guided.text(until="</think>", max_characters=60), "\n", guided.json_schema({"enum": ["yes", "no"]})
-)
+answer = guided.seq(guided.text(until="</think>", max_characters=60), "\n", guided.json_schema({"enum": ["yes", "no"]}))
 out = guided.generate(lm, "Is the sky blue? <think>", answer, max_tokens=80, seed=3)
 thought, verdict = out.value
 print(repr(thought), verdict)

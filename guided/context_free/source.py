@@ -142,7 +142,7 @@ def read(text_or_path: str | Path, start: str, limits: Limits, indents: Indents 
     if missing:
         raise _at(f"terminal {min(missing)} is declared, but nothing says what it looks like", text, min(missing))
     kept.sort(key=lambda t: (-t.priority, -t.pattern.max_width, -len(t.pattern.value), t.name))
-    return Source(text, start, kept, rules, frozenset(ignored), indents)
+    return Source(text, start, kept, rules, frozenset(ignored), indents=indents)
 
 
 _NOT_CODE = re.compile(r"//[^\n]*|#[^\n]*|\"(?:[^\"\\\n]|\\.)*\"|/(?!/)(?:[^/\\\n]|\\.)+/")

@@ -254,7 +254,7 @@ class Cover:
         """
         ahead, tolerance = self.settings.ahead, self.settings.tolerance
         tokens = self.forest.lm.vocab.tokens
-        live: list[tuple[Context, int, float]] = []
+        live: list[tuple[Context, Masses, int, float]] = []
         ways: set[bytes] = set()
         if ahead >= 1:
             return []
@@ -262,18 +262,18 @@ class Cover:
             if context.masses is None or context.logp is None:
                 continue
             share = math.exp(context.logp - self.log_mass)
-            live.append((context, node, share))
+            live.append((context, context.masses, node, share))
             if share * context.masses.beyond(node) >= ahead:
                 done = len(self.text) - context.end
                 ways.update(tokens[token][done:] for token, _ in context.masses.below(node, ahead / share))
         found: dict[int, Context] = {}
         for way in ways:
-            for context, node, share in live:
+            for context, masses, node, share in live:
                 for length, byte in enumerate(way, 1):
                     node = self.trie.child(node, byte)
-                    if node < 0 or share * context.masses.mass(node) <= tolerance:
+                    if node < 0 or share * masses.mass(node) <= tolerance:
                         break
-                    for token, p in context.masses.ending(node):
+                    for token, p in masses.ending(node):
                         if share * p > tolerance:
                             child = context.child(token, len(self.text) + length, self.rule, node)
                             if child.masses is None:

@@ -197,9 +197,7 @@ class Analysis:
         if not any(self.formulas.payload(atom)[0] == "unique" for atom in residual.atoms):
             return residual
         seen = residual.seen | {value}
-        return self.residuals.make(
-            residual.kind, residual.outs, residual.tracks, residual.names, residual.place, seen
-        )
+        return self.residuals.make(residual.kind, residual.outs, residual.tracks, residual.names, residual.place, seen)
 
     def _domain(self, goal: Goal) -> list[str] | None:
         """The texts of all values of a goal, if they are few scalars; None if they may be more."""
@@ -405,4 +403,3 @@ class Analysis:
             if size > MAX_COMPLETION or len(found) > MAX_COMPLETION:
                 raise LimitExceeded("max_states", MAX_COMPLETION, max(size, len(found)), "the shortest value")
         return "".join(found)
-

@@ -66,7 +66,7 @@ class JsonContexts:
     @property
     def is_approximate(self) -> bool:
         """Whether some "this can be finished" was assumed, as finding out took more steps than allowed."""
-        return self.analysis.approximate or any(isinstance(x, _fast.Restricted) and x.approximate for x in self._filters)
+        return self.analysis.approximate or any(lexer.approximate for lexer in self._filters)
 
     def prepare(self, number: int) -> None:
         """Find out now whether the strings of a node make an automaton: lookahead must be built in full.

@@ -22,6 +22,7 @@ from guided.schema.values import plain
 
 ANYTHING, NOTHING = 0, 1  # the nodes of the schemas true and false
 
+
 @dataclass(frozen=True)
 class Options:
     """How to read a schema.

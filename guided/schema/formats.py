@@ -84,9 +84,7 @@ _DAY_PART = r"(?:[0-9]{1,9}Y(?:[0-9]{1,9}M(?:[0-9]{1,9}D)?)?|[0-9]{1,9}M(?:[0-9]
 
 _VARCHAR = rf"(?:[A-Za-z0-9_]|{_ESCAPED})"
 _VARSPEC = rf"{_VARCHAR}(?:\.?{_VARCHAR})*(?::[1-9][0-9]{{0,3}}|\*)?"
-_URI_TEMPLATE = (
-    rf"(?:[!#$&(-;=?-Z\[\]_a-z~{_OTHER}]|{_ESCAPED}|\{{[+#./;?&=,!@|]?{_VARSPEC}(?:,{_VARSPEC})*\}})*"
-)
+_URI_TEMPLATE = rf"(?:[!#$&(-;=?-Z\[\]_a-z~{_OTHER}]|{_ESCAPED}|\{{[+#./;?&=,!@|]?{_VARSPEC}(?:,{_VARSPEC})*\}})*"
 _IDN_LABEL = r"[a-z0-9\u00E0-\u00F6\u00F8-\u00FF\u4E00-\u9FA5\uAC00-\uD7A3]"
 _IDN_HOSTNAME = rf"(?:{_HOSTNAME}|{_IDN_LABEL}{{1,15}}(?:\.{_IDN_LABEL}{{1,15}}){{0,7}})"
 _IDN_ATOM = _ATOM[:-2] + _OTHER + "-]"

@@ -67,4 +67,3 @@ TYPE_NAMES: dict[str, tuple[str, ...]] = {
     "array": ("array",),
     "object": ("object",),
 }
-

@@ -95,9 +95,7 @@ def _maker(divisor: Decimal) -> Callable[[Any, int], int]:
                     end = nfa.split([follow, point_zero])
                     targets.append(nfa.literal(b"0" * zeros, end) if zeros else end)
                 if places:
-                    begun = nfa.split(
-                        [nfa.literal(b"%d" % d, knot(1, (rest * 10 + d) % whole)) for d in range(10)]
-                    )
+                    begun = nfa.split([nfa.literal(b"%d" % d, knot(1, (rest * 10 + d) % whole)) for d in range(10)])
                     targets.append(nfa.literal(b".", begun))
             elif rest * 10 ** (places - place) % whole == 0:
                 targets.append(tail if place == places else follow)

@@ -169,9 +169,7 @@ def bound(node: Node, least: int, most: int | None) -> Node | None:
                 by_size: dict[int, list[str]] = {}
                 for text in part.texts:
                     by_size.setdefault(len(text), []).append(text)
-                waiting.extend(
-                    [*parts[:index], Words(tuple(texts)), *parts[index + 1 :]] for texts in by_size.values()
-                )
+                waiting.extend([*parts[:index], Words(tuple(texts)), *parts[index + 1 :]] for texts in by_size.values())
             elif isinstance(part, Repeat) and part.most is not None and part.most - part.least < MAX_SEQUENCES // 4:
                 size, most_size = lengths(part.node)
                 if size != most_size:

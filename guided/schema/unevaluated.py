@@ -89,11 +89,7 @@ class Covers:
         found: dict[Way, None] = {}
         for here, way in self.sources(number, "array"):
             node = self.document.nodes[here]
-            if (
-                index < len(node.prefix)
-                or node.covers_rest
-                or (node.unevaluated_items is not None and here != number)
-            ):
+            if index < len(node.prefix) or node.covers_rest or (node.unevaluated_items is not None and here != number):
                 found[way] = None
             elif node.contains is not None and node.contains_covers and node.contains != NOTHING:
                 found[way if node.contains == ANYTHING else (*way, ("value", node.contains))] = None

@@ -115,8 +115,12 @@ UNSATISFIABLE = [
     {"oneOf": [{"type": "integer"}, {"type": "integer"}]},
     {"type": "number", "multipleOf": 0.5, "exclusiveMinimum": 1, "exclusiveMaximum": 1.5},
     {"if": {"type": "string"}, "then": {"maxLength": 1}, "else": False, "minLength": 2},
-    {"$schema": "http://json-schema.org/draft-07/schema#", "type": "object", "required": ["a"],
-     "dependencies": {"a": {"not": {"required": ["a"]}}}},
+    {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "type": "object",
+        "required": ["a"],
+        "dependencies": {"a": {"not": {"required": ["a"]}}},
+    },
 ]
 
 

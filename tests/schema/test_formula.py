@@ -51,9 +51,7 @@ def test_formulas_and_their_cubes_have_the_truth_table_they_were_built_for(seed)
         cubes = list(formulas.cubes(number, spend))
         for true in worlds():
             assert value(formulas, number, true) == (TRUE if table(true) else FALSE)
-            holds = any(
-                all((formulas.payload(literal) in true) == (literal > 0) for literal in cube) for cube in cubes
-            )
+            holds = any(all((formulas.payload(literal) in true) == (literal > 0) for literal in cube) for cube in cubes)
             assert holds == table(true), (cubes, true)
 
 
@@ -98,9 +96,7 @@ def test_equal_formulas_are_the_same_number():
 
 def test_thirty_exclusive_branches_stay_small():
     formulas = Formulas()
-    branches = [
-        formulas.all_of([formulas.literal(("props", n)), formulas.literal(("has", "k"))]) for n in range(30)
-    ]
+    branches = [formulas.all_of([formulas.literal(("props", n)), formulas.literal(("has", "k"))]) for n in range(30)]
     number = formulas.one_of(branches)
     size = len(formulas)
     settled = formulas.substitute(number, {formulas.literal(("props", n)): FALSE for n in range(30) if n != 7})
