@@ -59,10 +59,13 @@ def json_schema(
 
         described = schema_of(schema)
         name, schema, parse = f"json_schema({described.name})", described.schema, described.parse
+    bare = parse is not json.loads and numbers == "json"  # a reader of ints may not take 1.0 for one
     options = Options(ignore=on_unsupported == "ignore", assert_formats=formats == "assert", limits=limits)
     document = load(schema, options, registry)
     in_order = order == "schema"
-    contexts = JsonContexts(document, in_order=in_order, whitespace=whitespace, numbers=numbers, escapes=escapes)
+    contexts = JsonContexts(
+        document, in_order=in_order, whitespace=whitespace, numbers=numbers, bare=bare, escapes=escapes
+    )
     check(document, contexts)
     settings = {"order": order, "whitespace": whitespace, "formats": formats, "numbers": numbers, "escapes": escapes}
     return Constraint(
@@ -102,7 +105,7 @@ def report(document: Document, contexts: JsonContexts, settings: dict[str, str])
             *(
                 [
                     "exponents only where repr(float) has them",
-                    "integers are written without fraction and exponent (1, not 1.0)",
+                    *(["integers are written as 1, not as 1.0"] if contexts.scalars.numbers.integers_are_bare else []),
                 ]
                 if settings["numbers"] == "json"
                 else ["exponents from -10 to 10"]

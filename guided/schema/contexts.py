@@ -38,7 +38,14 @@ class JsonContexts:
     """Contexts of one schema (guided.protocols.Contexts)."""
 
     def __init__(
-        self, document: Document, *, in_order: bool, whitespace: str, numbers: str = "json", escapes: str = "shortest"
+        self,
+        document: Document,
+        *,
+        in_order: bool,
+        whitespace: str,
+        numbers: str = "json",
+        bare: bool = False,
+        escapes: str = "shortest",
     ) -> None:
         """Raises ConstraintError if no value fits the schema; UnsupportedSchema for a schema that means nothing."""
         self.document, self.whitespace = document, whitespace
@@ -47,7 +54,7 @@ class JsonContexts:
         self.locations = Locations(document)
         spelling = Spelling(escapes)
         self.key_lexers = Keys(spelling, limits)
-        self.scalars = Scalars(self.locations, spelling, Numbers(numbers))
+        self.scalars = Scalars(self.locations, spelling, Numbers(numbers, bare))
         self.limits = self.scalars.limits
         self.residuals = Residuals(document, self.locations, in_order=in_order)
         self.tests = KeyTests(self.residuals, self.scalars)
@@ -57,6 +64,7 @@ class JsonContexts:
         self._numbers: dict[tuple[int, int], int] = {}
         self._completions: dict[int, bytes] = {}
         self._filters: list[_fast.Restricted] = []
+        self._atoms: dict[Any, tuple[int, ...]] = {}  # (questions, kind) -> atoms by label, if read side by side
         self.locations.check_loops()
         root = self.frames.link(None, None, (), ((document.root,) if document.root > 1 else (),))
         if document.root == 1 or not self.frames.link_is_alive(root):
@@ -222,7 +230,7 @@ class JsonContexts:
             if side_by_side:
                 formulas = self._formulas(link, kind)
                 if formulas[0] != FALSE:
-                    told, link.atoms[kind] = self.scalars.side_by_side(formulas, kind)
+                    told, self._atoms[link.questions, kind] = self.scalars.side_by_side(formulas, kind)
                     alternatives += told
                 continue
             added, is_open = self._scalar_alternatives(link, kind, base)
@@ -304,8 +312,9 @@ class JsonContexts:
     def _scalar_answers(self, link: Link, labels: tuple[int, ...]) -> Answers:
         """The answers of a string or number with these labels."""
         kind, base = ("string", STRING) if labels[-1] < NUMBER else ("number", NUMBER)
-        if kind in link.atoms:
-            return self.scalars.answers_of(labels, self._formulas(link, kind), link.atoms[kind], kind)
+        atoms = self._atoms.get((link.questions, kind))
+        if atoms is not None:
+            return self.scalars.answers_of(labels, self._formulas(link, kind), atoms, kind)
         if len(labels) == 1 and labels[0] == base + 1:  # only the goal was open
             return (True, *(formula == TRUE for formula in self._formulas(link, kind)[1:]))
         if base not in labels:

@@ -61,7 +61,6 @@ class Link:
     frames: dict[str, Frame | None] = field(default_factory=dict)
     is_alive: bool | None = None
     lexer: Any = None
-    atoms: dict[str, tuple[int, ...]] = field(default_factory=dict)  # by kind, where conditions are read side by side
 
 
 @dataclass(eq=False, slots=True)

@@ -2,7 +2,7 @@
 
 numbers="json":
 
-    integer   -?(0|[1-9][0-9]{0,19})                          zero has no sign, no fraction, no exponent
+    integer   -?(0|[1-9][0-9]{0,19})                          zero has no sign
     decimal   integer, then at most 20 fraction digits
     scientific  -?[1-9](.[0-9]{1,16})?e(-05 .. -307 | +16 .. +307)     where repr(float) uses it
 
@@ -41,11 +41,13 @@ def _closed(bound: Bound | None, *, up: bool) -> Bound | None:
 
 
 class Numbers:
-    """The number texts of one setting: "json", or "any"."""
+    """The number texts of one setting: "json", or "any".
 
-    def __init__(self, setting: str) -> None:
-        self.setting = setting
-        self.integers_are_bare = setting == "json"  # 1 is written for an integer, though 1.0 is one too
+    integers_are_bare : 1 is written for an integer, though 1.0 is one too: what readers of typed values want.
+    """
+
+    def __init__(self, setting: str, integers_are_bare: bool = False) -> None:
+        self.setting, self.integers_are_bare = setting, integers_are_bare
 
     def between(self, low: Bound | None, high: Bound | None, *, exponents: bool) -> Node:
         """All numbers between two bounds.  exponents : whether they may have one (json; "any" always has)."""

@@ -119,12 +119,20 @@ def test_an_exclusive_bound_holds_for_readers_of_doubles():
         assert 0 < json.loads(random_walk(machine, rng, most=30, stop=0.1)) < 1
 
 
-def test_integers_have_no_fraction_no_exponent_and_no_sign_before_zero():
+def test_an_integer_is_a_whole_number_as_json_dumps_writes_ints_and_floats():
     machine = recognizer({"type": "integer"})
-    for text in ["0", "7", "-12", "99999999999999999999"]:
-        assert machine.accepts(text)
-    for text in ["-0", "1.0", "1e2", "01", "+1", "100000000000000000000", "", "-"]:
-        assert not machine.accepts(text)
+    for text in ["0", "7", "-12", "99999999999999999999", "1.0", "-30.0", "1e+16", "1.5e+300"]:
+        assert machine.accepts(text), text
+    for text in ["-0", "1.5", "1e2", "1e-05", "01", "+1", "100000000000000000000", "", "-", "1."]:
+        assert not machine.accepts(text), text
+
+
+def test_integers_of_draft_4_and_of_types_are_written_without_a_fraction():
+    draft_4 = recognizer({"$schema": "http://json-schema.org/draft-04/schema#", "type": "integer"})
+    for machine in (draft_4, recognizer(int)):
+        assert machine.accepts("1")
+        assert not machine.accepts("1.0")
+        assert not machine.accepts("1e+16")
 
 
 def test_number_texts_are_json_and_finite():
