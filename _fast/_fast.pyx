@@ -31,6 +31,7 @@ include "restricted.pyx"     # a labelled language of which some ends do not cou
 include "machine.pyx"        # lexers and contexts: JSON, grammars
 include "network.pyx"        # languages one after another
 include "embedding.pyx"      # languages inside a grammar
+include "threads.pyx"        # the program of a grammar's terminals, a place at a time
 include "cut.pyx"            # which lexeme would Lark take?
 include "rows.pyx"           # finished masks by state
 include "lexing.pyx"         # what every token does to one lexer

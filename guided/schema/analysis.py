@@ -361,25 +361,19 @@ class Analysis:
         return self._render([(residual, is_first)])
 
     def _render(self, parts: list[Any]) -> str:
-        found: list[str] = []
-        size = 0
+        found, size = list[str](), 0
         while parts:
             part = parts.pop()
-            if isinstance(part, str):
-                found.append(part)
+            if isinstance(part, str) or part == ():
+                found.append(part or "null")
                 size += len(part)
-            elif part == ():
-                found.append("null")
             else:
                 is_first = False
                 if isinstance(part, tuple) and part and isinstance(part[0], Residual):
                     part, is_first = part
-                rule = self._rules.get(part)
-                if rule is None:
-                    if not (self._search(part) if part not in self._without else False):
-                        raise ValueError("there is no value")
-                    rule = self._rules[part]
-                text, goal, after, count = rule
+                if part not in self._rules and (part in self._without or not self._search(part)):
+                    raise ValueError("there is no value")
+                text, goal, after, count = self._rules[part]
                 if isinstance(part, tuple):  # a value
                     if after is not None:
                         parts.append((after, True))

@@ -14,6 +14,7 @@ from guided.automata.syntax import Literal, Node, union
 from guided.errors import ConstraintError, LimitExceeded
 from guided.schema import lexers
 from guided.schema.analysis import Analysis
+from guided.schema.completions import Completions
 from guided.schema.document import Document
 from guided.schema.formula import FALSE, TRUE
 from guided.schema.frames import Answers, Frame, Frames, Link
@@ -62,6 +63,7 @@ class JsonContexts:
         self.frames = Frames(self.residuals, self.analysis)
         self.contexts: list[tuple[int, Link | Frame | None]] = []
         self._numbers: dict[tuple[int, int], int] = {}
+        self.completions = Completions(self.frames, self.tests, self.scalars, self.limits)
         self._completions: dict[int, bytes] = {}
         self._filters: list[_fast.Restricted] = []
         self._atoms: dict[Any, tuple[int, ...]] = {}  # (questions, kind) -> atoms by label, if read side by side
@@ -368,70 +370,13 @@ class JsonContexts:
         if kind == END:
             return ""
         if kind == VALUE:
-            return self._complete_value(_link(about))
+            return self.completions.value(_link(about))
         if kind == COLON:
-            return self.analysis.colon + self._complete_value(_link(about))
+            return self.analysis.colon + self.completions.value(_link(about))
         frame = _frame(about)
         if kind == AFTER:
-            return self._complete_frame(frame)
-        return self._complete_key(frame, is_free=kind == FREE_KEY)
-
-    def _complete_value(self, link: Link) -> str:
-        """A value with answers that suffice, then the rest of the document."""
-        best: str | None = None
-        for answers in self.frames.possible_answers(link):
-            if self.frames.suffices(link, answers):
-                text = self.analysis.text(self.frames.goal_of(link, answers, loosely=True))
-                if link.above is not None:
-                    value = scalar(text) if link.records and text[0] not in "[{" else None
-                    frame = self.frames.finished(link, answers, value)
-                    if frame is None:
-                        continue
-                    text += self._complete_frame(frame)
-                if best is None or len(text) < len(best):
-                    best = text
-                if len(link.questions) > 6:
-                    break
-        if best is None:
-            raise LimitExceeded("max_formula_steps", self.limits.max_formula_steps, self.limits.max_formula_steps + 1)
-        return best
-
-    def _complete_frame(self, frame: Frame | None) -> str:
-        """Needed members and closing brackets, from `frame` up to the root."""
-        parts: list[str] = []
-        while frame is not None:
-            answers = self.frames.choice(frame)
-            assert answers is not None, "a live frame has a completion"
-            parts.append(self.analysis.rest(self.frames.projected(frame, answers), is_first=False))
-            frame = None if frame.link.above is None else self.frames.finished(frame.link, answers, None)
-        return "".join(parts)
-
-    def _complete_key(self, frame: Frame, *, is_free: bool) -> str:
-        """A key must come: the one that the shortest rest of the object begins with, else one that may come."""
-        residual, colon, spelled = frame.residual, self.analysis.colon, self.scalars.spelling.text
-        numbers, classes = self.frames.keys(frame)
-        options: list[str] = []
-        if not is_free:
-            needed = [n for n in sorted(numbers) if self._is_needed(frame, n)]
-            for number in needed or sorted(numbers)[:8]:
-                name = residual.names[number]
-                link = self.frames.member(frame, (number, name, self.tests.class_of(residual, name)))
-                if link is not None:
-                    options.append(spelled(name) + colon + self._complete_value(link))
-        if classes and not (options and len(classes) > 1):
-            for matched, name in self.tests.fresh(residual):
-                if matched in classes:
-                    link = self.frames.member(frame, (None, name, matched))
-                    if link is not None:
-                        options.append(spelled(name) + colon + self._complete_value(link))
-        return min(options, key=len)
-
-    def _is_needed(self, frame: Frame, number: int) -> bool:
-        name = frame.residual.names[number]
-        formulas = self.residuals.formulas
-        return any(
-            unit > 0 and formulas.payload(unit) == ("has", name) for unit in formulas.units(frame.residual.outs[0])
-        )
+            return self.completions.frame(frame)
+        return self.completions.key(frame, is_free=kind == FREE_KEY)
 
 
 def _link(about: Link | Frame | None) -> Link:
