@@ -24,8 +24,7 @@ CORE := setup.py pyproject.toml $(wildcard _fast/*.pyx _fast/*.pxi _fast/*.h)
 .PHONY: help demo test slow conformance lint build bench bench-awrs rivals clean
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s
-", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.library  ## create .venv, build, and write three JSON objects with the built-in model
 	$(VENV)/bin/guided demo
