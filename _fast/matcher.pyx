@@ -191,7 +191,10 @@ def mask_logits(float[:, ::1] logits, const word_t[:, ::1] masks) -> None:
     """
     cdef Py_ssize_t row, word, bit, first, n_columns = logits.shape[1], n_words = masks.shape[1]
     cdef word_t bits
+    cdef word_t[32] places                # 1 << bit: a shift by a variable keeps compilers from taking several at once
     cdef float* line
+    for bit in range(32):
+        places[bit] = <word_t>1 << bit
     if masks.shape[0] != logits.shape[0]:
         raise ValueError(f"{logits.shape[0]} rows of logits, {masks.shape[0]} masks")
     with nogil:
@@ -202,6 +205,10 @@ def mask_logits(float[:, ::1] logits, const word_t[:, ::1] masks) -> None:
                 if <word_t>~bits == 0:
                     continue
                 first = word * 32
-                for bit in range(min(32, n_columns - first)):
-                    if not (bits >> bit) & 1:
+                if first + 32 <= n_columns:
+                    for bit in range(32):
+                        line[first + bit] = line[first + bit] if bits & places[bit] else <float>-INFINITY
+                    continue
+                for bit in range(n_columns - first):
+                    if not bits & places[bit]:
                         line[first + bit] = -INFINITY
