@@ -18,17 +18,14 @@ def command(
     regex: options.Regex = None,
     schema: options.Schema = None,
     grammar: options.Grammar = None,
-    model: Annotated[
-        str | None,
-        typer.Option("--model", metavar="DIR", help="Folder of a Hugging Face model [default: the built-in one]."),
-    ] = None,
+    model: options.Model = None,
     k: Annotated[int, typer.Option("-k", min=1, help="Drafts to show, with scores.")] = 1,
     layout: Annotated[str, typer.Option("--layout", help="psm or spm.")] = "psm",
     max_tokens: Annotated[int, typer.Option("--max-tokens", min=1, help="Most tokens to write.")] = 48,
     temperature: Annotated[
         float, typer.Option("--temperature", min=0.0, help="0 takes the most probable token.")
     ] = 0.0,
-    seed: Annotated[int | None, typer.Option("--seed", help="The same seed, the same texts.")] = None,
+    seed: options.Seed = None,
     write: Annotated[bool, typer.Option("--whole", help="Print the whole file with the middle in it.")] = False,
     as_json: options.AsJson = False,
 ) -> None:

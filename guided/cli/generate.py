@@ -17,16 +17,13 @@ def command(
     choice: options.Choice = None,
     schema: options.Schema = None,
     grammar: options.Grammar = None,
-    model: Annotated[
-        str | None,
-        typer.Option("--model", metavar="DIR", help="Folder of a Hugging Face model [default: the built-in one]."),
-    ] = None,
+    model: options.Model = None,
     max_tokens: Annotated[int, typer.Option("--max-tokens", min=1, help="Most tokens to write.")] = 200,
     temperature: Annotated[
         float, typer.Option("--temperature", min=0.0, help="0 takes the most probable token.")
     ] = 1.0,
     top_p: Annotated[float, typer.Option("--top-p", min=0.001, max=1.0, help="Sample from the top mass only.")] = 1.0,
-    seed: Annotated[int | None, typer.Option("--seed", help="The same seed, the same texts.")] = None,
+    seed: options.Seed = None,
     n: Annotated[int, typer.Option("-n", min=1, help="How many texts.")] = 1,
     as_json: options.AsJson = False,
 ) -> None:

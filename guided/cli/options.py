@@ -32,6 +32,11 @@ Tokenizer = Annotated[
     str | None,
     typer.Option("--tokenizer", metavar="DIR", help="Folder of a Hugging Face tokenizer [default: the built-in one]."),
 ]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", metavar="DIR", help="Folder of a Hugging Face model [default: the built-in one]."),
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="The same seed, the same texts.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text for people.")]
 
 
