@@ -26,8 +26,10 @@ include "walk.pyx"           # which tokens may a language read next?
 include "external.pyx"       # a language written in Python
 include "product.pyx"        # two languages side by side, for & and |
 include "places.pyx"         # interned places, texts and exits of a machine
+include "records.pyx"        # interned rows of integers
 include "wordlist.pyx"       # a finite list of texts
 include "restricted.pyx"     # a labelled language of which some ends do not count
+include "plain.pyx"          # contexts of plain JSON arrays and objects
 include "machine.pyx"        # lexers and contexts: JSON, grammars
 include "network.pyx"        # languages one after another
 include "embedding.pyx"      # languages inside a grammar

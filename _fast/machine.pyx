@@ -20,15 +20,6 @@ cdef enum:
     MAX_CONTEXT = 1 << 26         # contexts are small numbers: what is known of them stands in one array
 
 
-cdef struct ContextFacts:
-    void* lexer           # Recognizer, kept alive by Machine.kept; NULL where the text is finished
-    void* other           # the fallback's Recognizer; NULL where there is none
-    int32_t fallback      # the context that reads what the lexer cannot; DEAD if there is none
-    uint8_t is_known      # whether the front end was asked
-    int32_t alike         # another context with the same future up to the end of the value that begins here; DEAD if none
-    uint8_t captures      # leaving the context needs the lexeme's text
-    uint8_t may_end       # is_accepting of the front end, NOT_KNOWN before it was asked
-
 cdef enum:
     NOT_KNOWN = 2
 
@@ -44,7 +35,7 @@ cdef class Machine(Recognizer):
     cdef int32_t n_facts
     cdef dict kept                   # id -> the lexers in use
     cdef bint falls_back             # whether the front end knows fallbacks
-    cdef bint tells_all              # whether it answers all questions about a context at once
+    cdef PlainContexts plain         # the front end, where it is compiled
     cdef PairMap exits               # (context << 32 | label set, text) -> context, DEAD if nothing can follow
     cdef Texts texts
     cdef Place* places               # state -> place
@@ -56,10 +47,10 @@ cdef class Machine(Recognizer):
         cdef Place place
         self.contexts = contexts
         self.max_states, self.falls_back = max_states, hasattr(contexts, "fallback")
-        self.tells_all = hasattr(contexts, "facts")
+        self.plain = contexts if isinstance(contexts, PlainContexts) else None
         self.kept, self.exits, self.texts = {}, PairMap(), Texts()
         if contexts.start >= 0:
-            place = Place(contexts.start, NOT_ENTERED, DEAD_STATE, NO_TEXT, REAL, WHOLE)
+            place = Place(contexts.start, NOT_ENTERED, DEAD_STATE, NO_TEXT, REAL)
             self.start = self.intern(&place)
 
     def __dealloc__(self):
@@ -89,22 +80,20 @@ cdef class Machine(Recognizer):
             self.facts = facts
             memset(facts + self.n_facts, 0, <size_t>(length - self.n_facts) * sizeof(ContextFacts))
             self.n_facts = length
-        found.lexer, found.other, found.fallback, found.alike = NULL, NULL, DEAD_STATE, DEAD_STATE
+        found.lexer, found.other, found.fallback = NULL, NULL, DEAD_STATE
         found.captures, found.may_end = 0, NOT_KNOWN
         found.is_known = 1
         self.n_questions += 1
-        if self.tells_all:
-            lexer, captures, found.fallback, may_end, found.alike = self.contexts.facts(context)
-            found.captures, found.may_end = bool(captures), bool(may_end)
+        if self.plain is not None:
+            self.plain.tell(context, &found)
         else:
             lexer = self.contexts.lexer(context)
-        if lexer is not None:
-            self.kept[id(lexer)] = <Recognizer?>lexer
-            found.lexer = <void*>lexer
-        if lexer is not None and not self.tells_all:
-            found.captures = bool(self.contexts.captures(context))
-            if self.falls_back:
-                found.fallback = self.contexts.fallback(context)
+            if lexer is not None:
+                self.kept[id(lexer)] = <Recognizer?>lexer
+                found.lexer = <void*>lexer
+                found.captures = bool(self.contexts.captures(context))
+                if self.falls_back:
+                    found.fallback = self.contexts.fallback(context)
         if found.fallback != DEAD_STATE:
             found.other = self.about(found.fallback).lexer
         self.facts[context] = found
@@ -125,7 +114,11 @@ cdef class Machine(Recognizer):
         cdef int32_t found = self.exits.get(key, text)
         if found == NO_VALUE:
             self.n_questions += 1
-            found = self.contexts.exit(context, _LABEL_SETS[labels], None if text == NO_TEXT else self.texts.spelled(text))
+            spelled = None if text == NO_TEXT else self.texts.spelled(text)
+            if self.plain is not None:
+                found = self.plain.follow(context, labels, spelled)
+            else:
+                found = self.contexts.exit(context, _LABEL_SETS[labels], spelled)
             if self.exits.get(key, text) == NO_VALUE:
                 self.exits.put(key, text, found)
         return found
@@ -159,14 +152,7 @@ cdef class Machine(Recognizer):
     cdef int leave_with(self, Place* place, int32_t labels) except -1:
         """The same where the lexeme ends with this set of labels."""
         cdef ContextFacts* facts = self.about(place.context)
-        cdef int32_t text = NO_TEXT, inner
-        if place.within != WHOLE and facts.alike != DEAD_STATE and facts.alike != place.context:
-            inner = self.exit(facts.alike, labels, NO_TEXT)
-            if inner == DEAD_STATE or self.about(inner).lexer != NULL:
-                place.context, place.within = inner, INSIDE
-                place.lexer_state, place.other, place.text = NOT_ENTERED, DEAD_STATE, NO_TEXT
-                return inner != DEAD_STATE
-            facts = self.about(place.context)          # the lexeme was the whole value
+        cdef int32_t text = NO_TEXT
         if facts.captures:
             if place.mode == ANONYMOUS:
                 return DOUBT_STATE
@@ -187,7 +173,7 @@ cdef class Machine(Recognizer):
         for n_ended in range(MAX_EMPTY_LEXEMES):
             facts = self.enter(place)
             if facts.lexer == NULL:
-                return 0 if place.within != INSIDE else DOUBT_STATE
+                return 0
             lexer = <Recognizer>facts.lexer
             after = lexer.after(place.lexer_state, byte)
             if after >= 0:

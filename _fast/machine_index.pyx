@@ -36,8 +36,6 @@ cdef class MachineIndex(Index):
         if node >= end_node:
             return 0
         self.way[trie.depth[node] - 1] = start[0]
-        if start.within == WHOLE:
-            self.way[trie.depth[node] - 1].within = OUTSIDE
         while node < end_node:
             depth = trie.depth[node]
             here = self.way + depth
@@ -79,7 +77,6 @@ cdef class MachineIndex(Index):
         memcpy(mask, entry.inner, <size_t>self.n_words * sizeof(word_t))
         for group in entry.leaving:
             after = place
-            after.within = OUTSIDE
             left = machine.leave_with(&after, group.label_set)
             if left == DOUBT_STATE:
                 self.collect(group, doubtful)
@@ -97,7 +94,6 @@ cdef class MachineIndex(Index):
                               doubtful)
         if entry.ends_here:                            # the first bytes that the lexer cannot read end its lexeme
             after = place
-            after.within = OUTSIDE
             left = machine.leave(&after)
             node = 1
             while left != 0 and node < trie.n_nodes:
@@ -142,7 +138,6 @@ cdef class MachineIndex(Index):
                 for k in range(trie.first[node], trie.first[node + trie.subtree[node]]):
                     clear_bit(mask, trie.order[k])
                 there = place
-                there.within = OUTSIDE
                 if machine.leave_with(&there, lexer.label_set(after)) == 1:
                     for k in range(trie.first[node], trie.first[node + 1]):
                         set_bit(mask, trie.order[k])

@@ -10,7 +10,6 @@ cdef struct Place:
     state_t other         # of the fallback's lexer after the same bytes: DEAD if it cannot read them, or there is none
     int32_t text          # the lexeme so far, a number of Texts; NO_TEXT where it does not matter or stands for any
     int32_t mode          # REAL, FRESH or ANONYMOUS
-    int32_t within        # WHOLE, or for masks: OUTSIDE or INSIDE a value read by a likeness of its contexts
 
 cdef enum:
     NOT_ENTERED = -7
@@ -19,9 +18,14 @@ cdef enum:
     REAL = 0              # on the way of a text: captured lexemes are known
     FRESH = 1             # for masks: a captured lexeme that is running stands for any fresh one
     ANONYMOUS = 2         # the same, after one such lexeme has ended
-    WHOLE = 0             # contexts are the text's own
-    OUTSIDE = 1           # likenesses may be taken
-    INSIDE = 2            # what comes after the value is not known here: DOUBT
+
+cdef struct ContextFacts:
+    void* lexer           # Recognizer, kept alive by Machine.kept; NULL where the text is finished
+    void* other           # the fallback's Recognizer; NULL where there is none
+    int32_t fallback      # the context that reads what the lexer cannot; DEAD if there is none
+    uint8_t is_known      # whether the front end was asked
+    uint8_t captures      # leaving the context needs the lexeme's text
+    uint8_t may_end       # is_accepting of the front end, NOT_KNOWN before it was asked
 
 cdef struct Pair:
     int64_t key

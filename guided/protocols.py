@@ -78,14 +78,6 @@ class Contexts(Protocol):
     def is_accepting(self, context: int, /) -> bool:
         """Whether the text may end here, nothing of the context's lexeme being written."""
 
-    def facts(self, context: int, /) -> tuple[Any, bool, int, bool, int]:
-        """(lexer, captures, fallback, is_accepting, likeness) of a context, in one question.  Optional.
-
-        likeness : another context with the same lexer and the same future up to the end of the value that begins here,
-        after which it is finished (its lexer is None); DEAD if there is none.  Masks ask it in the context's place, so
-        that what tokens do inside a value is asked once for all places where such a value may stand.
-        """
-
     def completion(self, context: int, /) -> bytes:
         """A short text that finishes the document from here; how long it is does not depend on captured texts."""
 

@@ -13,6 +13,7 @@ from guided.errors import ConstraintError
 from guided.limits import DEFAULT_LIMITS, Limits
 from guided.schema.contexts import JsonContexts
 from guided.schema.document import Document, Options, load
+from guided.schema.plain import Front
 from guided.schema.trees import has_ahead
 
 
@@ -67,13 +68,14 @@ def json_schema(
         document, in_order=in_order, whitespace=whitespace, numbers=numbers, bare=bare, escapes=escapes
     )
     check(document, contexts)
+    plain = _fast.PlainContexts(Front(contexts), limits.max_states)
     settings = {"order": order, "whitespace": whitespace, "formats": formats, "numbers": numbers, "escapes": escapes}
     return Constraint(
         name,
-        lambda: _fast.Machine(contexts, limits.max_states),
+        lambda: _fast.Machine(plain, limits.max_states),
         parse=parse,
         value_kind="json",
-        explain=lambda: report(document, contexts, settings),
+        explain=lambda: report(document, contexts, plain, settings),
         limits=limits,
     )
 
@@ -93,7 +95,9 @@ def check(document: Document, contexts: JsonContexts) -> None:
             compile_dfa(contexts.scalars.spelling.quoted(tree), limits=contexts.limits)
 
 
-def report(document: Document, contexts: JsonContexts, settings: dict[str, str]) -> dict[str, Any]:
+def report(
+    document: Document, contexts: JsonContexts, plain: _fast.PlainContexts, settings: dict[str, str]
+) -> dict[str, Any]:
     """What explain() says: where each keyword is enforced, what is not, and how large the machine is so far."""
     return {
         "settings": settings,
@@ -118,6 +122,6 @@ def report(document: Document, contexts: JsonContexts, settings: dict[str, str])
         ],
         "approximate": contexts.is_approximate,
         "sub_schemas": len(document.nodes),
-        "contexts_so_far": len(contexts.contexts),
-        "frames_so_far": len(contexts.frames.frames),
+        "contexts_so_far": plain.n_contexts,
+        "frames_so_far": plain.n_frames + len(contexts.frames.frames),
     }

@@ -7,6 +7,7 @@ first reached.  The lexer half is the automata of lexers.py.  Protocol: guided.p
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from guided import _fast
@@ -20,7 +21,7 @@ from guided.schema.formula import FALSE, TRUE
 from guided.schema.frames import Answers, Frame, Frames, Link
 from guided.schema.keytests import NO_TESTS, KeyTests
 from guided.schema.lexers import KEY, NUMBER, STRING, TEST, Keys
-from guided.schema.locations import Locations
+from guided.schema.locations import Goal, Locations
 from guided.schema.numbers import Numbers
 from guided.schema.residuals import Residuals
 from guided.schema.scalars import Scalars
@@ -32,6 +33,9 @@ MAX_REMEMBERED = 20_000  # completions kept
 
 # Where in the text a context is; what it holds besides.
 VALUE, KEY_PLACE, FREE_KEY, COLON, AFTER, END = range(6)  # a link, a frame, a frame, a link, a frame, nothing
+Opening = tuple[bool, bool]  # of an array or object: whether it may be empty, whether it may have members
+Openings = Mapping[str, "Opening | None"]  # what is known of them, by kind
+NO_OPENINGS: Openings = {}
 _CONSTANTS = {lexers.NULL: "null", lexers.TRUE: "true", lexers.FALSE: "false"}
 
 
@@ -116,18 +120,44 @@ class JsonContexts:
             may_close=self._may_close(frame),
         )
 
-    def facts(self, context: int) -> tuple[_fast.Recognizer | None, bool, int, bool, int]:
-        """lexer, captures, fallback, is_accepting and likeness of a context, in one question."""
+    def facts(self, context: int) -> tuple[_fast.Recognizer | None, bool, int, bool]:
+        """lexer, captures, fallback and is_accepting of a context, in one question."""
+        return self.lexer(context), self.captures(context), self.fallback(context), self.is_accepting(context)
+
+    # ---- what the compiled contexts ask besides (plain.py) ----
+
+    def value_of(self, goal: Goal) -> int:
+        """The context of a value that is a document of its own."""
+        return self._number(VALUE, self._link_of_goal(goal))
+
+    def goal_at(self, context: int) -> Goal | None:
+        """What a value must fit where nothing else is asked about it; None in other contexts."""
         kind, about = self.contexts[context]
-        if kind == VALUE:
-            link, alike = _link(about), DEAD
-            if link.above is not None and len(link.questions) == 1 and not link.records:
-                link = self.frames.link(None, None, (), link.questions)  # all that is asked is the goal
-                alike = self._number(VALUE, link)
-            return self._lexer_of(link), link.records, DEAD, False, alike
-        if kind == KEY_PLACE:
-            return self.lexer(context), self._is_free(_frame(about)), self.fallback(context), False, DEAD
-        return self.lexer(context), kind == FREE_KEY, DEAD, kind == END, DEAD
+        if kind != VALUE:
+            return None
+        link = _link(about)
+        return link.questions[0] if len(link.questions) == 1 and not link.records else None
+
+    def finish(self, context: int) -> int:
+        """The context after a value in such a place."""
+        return self._finished(_link(self.contexts[context][1]), (True,), None)
+
+    def lexer_of_goal(
+        self, goal: Goal, array: Opening | None, obj: Opening | None
+    ) -> tuple[_fast.Recognizer, bool]:
+        """The automaton of the values of a goal, and whether all that it reads fits (plain.Front.lexer)."""
+        link = self._link_of_goal(goal)
+        lexer = self._lexer_of(link, {"array": array, "object": obj})
+        return lexer, not any((link.questions, kind) in self._atoms for kind in ("string", "number"))
+
+    def _link_of_goal(self, goal: Goal) -> Link:
+        return self.frames.link(None, None, (), (goal,))
+
+    @staticmethod
+    def name_of(text: bytes) -> str:
+        """The characters of a key with its quotes."""
+        decoded: str = json.loads(text)
+        return decoded
 
     def _key_lexer(self, frame: Frame) -> _fast.Recognizer:
         numbers, classes = self.frames.keys(frame)
@@ -198,7 +228,7 @@ class JsonContexts:
         if labels[0] != lexers.NEW_KEY:
             return DEAD
         matched = self.tests.class_by(labels, self.tests.tests(frame.residual)) if len(labels) > 1 else NO_TESTS
-        return self._key(frame, (None, None if text is None else _unquote(text), matched))
+        return self._key(frame, (None, None if text is None else self.name_of(text), matched))
 
     def completion(self, context: int) -> bytes:
         """A short text that finishes the document: needed members only, then every bracket that is open."""
@@ -211,18 +241,26 @@ class JsonContexts:
 
     # ---- values ----
 
-    def _lexer_of(self, link: Link) -> _fast.Recognizer:
+    def _lexer_of(self, link: Link, openings: Openings = NO_OPENINGS) -> _fast.Recognizer:
         """All values that `link` may get; arrays and objects only as far as their opening bracket."""
         if link.lexer is None:
             try:
-                link.lexer = self._make_lexer(link)
+                link.lexer = self._make_lexer(link, openings)
             except LimitExceeded as error:
                 if error.limit != "max_dfa_states":
                     raise
-                link.lexer = self._make_lexer(link, side_by_side=True)
+                link.lexer = self._make_lexer(link, openings, side_by_side=True)
         return link.lexer
 
-    def _make_lexer(self, link: Link, *, side_by_side: bool = False) -> _fast.Recognizer:
+    def _opening(self, link: Link, kind: str) -> Opening:
+        """What may come behind the opening bracket of an array or object."""
+        frame = self.frames.opened(link, kind)
+        if frame is None:
+            return False, False
+        goes_on = self.frames.item(frame) is not None if kind == "array" else self.frames.has_keys(frame)
+        return self._may_close(frame), goes_on
+
+    def _make_lexer(self, link: Link, openings: Openings, *, side_by_side: bool = False) -> _fast.Recognizer:
         alternatives: list[tuple[int, Node]] = []
         for label, kind in _CONSTANTS.items():
             if self.frames.suffices(link, self._constant_answers(link, kind)):
@@ -242,12 +280,10 @@ class JsonContexts:
             ("array", lexers.OPEN_ARRAY, lexers.EMPTY_ARRAY),
             ("object", lexers.OPEN_OBJECT, lexers.EMPTY_OBJECT),
         ):
-            frame = self.frames.opened(link, kind)
-            if frame is None:
-                continue
-            if self._may_close(frame):
+            may_close, may_go_on = openings.get(kind) or self._opening(link, kind)
+            if may_close:
                 alternatives.append((empty, self.structure.opening[empty]))
-            if self.frames.item(frame) if kind == "array" else self.frames.has_keys(frame):
+            if may_go_on:
                 alternatives.append((opening, self.structure.opening[opening]))
         if side_by_side:
             return self._filtered(link, tuple(alternatives))
@@ -389,9 +425,3 @@ def _frame(about: Link | Frame | None) -> Frame:
     if not isinstance(about, Frame):
         raise TypeError("a context of this kind has a frame")
     return about
-
-
-def _unquote(text: bytes) -> str:
-    """The characters of a key with its quotes."""
-    decoded: str = json.loads(text)
-    return decoded

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from string import ascii_lowercase
 from typing import Any
 
 from guided import _fast
@@ -80,7 +81,7 @@ class KeyTests:
         tests = self.tests(residual)
         taken = residual.seen.union(residual.names)
         if not tests:
-            yield NO_TESTS, next(name for name in _names() if name not in taken)
+            yield NO_TESTS, next(name for name in names_of_letters() if name not in taken)
             return
         found = self._fresh.get((tests, taken))
         if found is None:
@@ -135,9 +136,10 @@ class KeyTests:
         return restricted_dfa(alternatives, frozenset(accepted), self.limits)
 
 
-def _names() -> Iterator[str]:
+def names_of_letters() -> Iterator[str]:
+    """Names without end, short ones first: "", then one of each letter a, b, .. z in each length."""
     yield ""
     size = 0
     while True:
         size += 1
-        yield from ("a" * size, "b" * size)
+        yield from (letter * size for letter in ascii_lowercase)
