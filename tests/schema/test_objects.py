@@ -216,7 +216,7 @@ def test_forty_alternatives_with_their_own_required_member_stay_small():
         assert not machine.accepts('{"k":17,"p18":1}')
         assert not machine.accepts('{"k":17,"p17":"x"}')
         assert machine.accepts('{"k":17,"p17":1,"p18":"x"}')
-        assert len(machine.contexts.locations.formulas) < 500
+        assert len(machine.contexts.front.contexts.locations.formulas) < 500
 
 
 def test_whitespace_settings():
