@@ -28,6 +28,8 @@ include "product.pyx"        # two languages side by side, for & and |
 include "places.pyx"         # interned places, texts and exits of a machine
 include "records.pyx"        # interned rows of integers
 include "wordlist.pyx"       # a finite list of texts
+include "disjoint.pyx"       # languages that differ in their first byte
+include "counted.pyx"        # strings of bounded length
 include "restricted.pyx"     # a labelled language of which some ends do not count
 include "plain.pyx"          # contexts of plain JSON arrays and objects
 include "machine.pyx"        # lexers and contexts: JSON, grammars
@@ -37,6 +39,7 @@ include "threads.pyx"        # the program of a grammar's terminals, a place at 
 include "cut.pyx"            # which lexeme would Lark take?
 include "rows.pyx"           # finished masks by state
 include "lexing.pyx"         # what every token does to one lexer
+include "lexer_indexes.pyx"  # the same for lexers made of parts
 include "index.pyx"          # a recogniser met a vocabulary
 include "machine_index.pyx"  # the same for lexers and contexts
 include "indexes.pyx"        # the same for composed languages

@@ -3,7 +3,7 @@
 # Asked from a lexer state, a token either stays inside the lexeme (the *inner mask*) or leaves it: the lexeme ends with
 # some labels, and a remainder of the token is for the next context.  Tokens that leave are grouped by labels and, where
 # there are many, by remainder, in a small trie of its own: a context is asked once per distinct remainder.
-# One LexerIndex serves all contexts, constraints and requests of a process (process_lexer_index).
+# One LexerIndex serves all contexts, constraints and requests of a process (lexer_indexes.pyx).
 
 
 
@@ -113,6 +113,7 @@ cdef class Leaving:
 cdef class LexerEntry:
     """One lexer state's view of the vocabulary."""
     cdef word_t* inner            # [n_words] tokens that stay inside the lexeme
+    cdef LexerEntry owner         # the entry whose memory `inner` is; None if it is this one's own
     cdef list leaving             # list[Leaving]
     cdef bint ends_here           # the lexeme may end before the token: its first byte may be dead here
     cdef int64_t n_bytes          # memory, estimated
@@ -120,7 +121,27 @@ cdef class LexerEntry:
     def __dealloc__(self):
         global lexer_bytes
         lexer_bytes -= self.n_bytes
-        free(self.inner)
+        if self.owner is None:
+            free(self.inner)
+
+    cdef int clear(self, int32_t n_words) except -1:
+        """Memory for an inner mask of no tokens."""
+        self.inner = <word_t*>calloc(max(n_words, 1), sizeof(word_t))
+        if self.inner == NULL:
+            raise MemoryError()
+        return 0
+
+    cdef int weigh(self, int32_t n_words, bint is_shared) except -1:
+        """Count the memory of a finished entry.  is_shared : its leaving tokens are those of other entries."""
+        global lexer_bytes
+        cdef Leaving group
+        self.n_bytes = <int64_t>n_words * 4
+        for group in self.leaving if not is_shared else ():
+            self.n_bytes += 4 * group.enders_capacity + group.capacity * <int64_t>sizeof(Segment)
+            if group.n_tokens <= MERGE_UP_TO_TOKENS:
+                self.n_bytes += 60 * group.n_tokens       # the trie of remainders, should it be made
+        lexer_bytes += self.n_bytes
+        return 0
 
 
 cdef class LexerIndex:
@@ -153,44 +174,44 @@ cdef class LexerIndex:
         return <LexerEntry>found
 
     cdef LexerEntry make(self, state_t state):
-        global lexer_bytes
+        """The entry of a state, by a walk of the trie."""
         cdef LexerEntry entry = LexerEntry()
         cdef Trie trie = self.trie
         cdef Recognizer lexer = self.lexer
-        cdef int32_t node = 1, depth, k
+        cdef int32_t node = 1, depth, k, n_nodes = trie.n_nodes, n_classes = lexer.n_classes
         cdef state_t before, after
+        cdef state_t* path = self.path
+        cdef state_t* table = lexer.table
         cdef Leaving group
-        entry.inner = <word_t*>calloc(max(self.n_words, 1), sizeof(word_t))
-        if entry.inner == NULL:
-            raise MemoryError()
+        entry.clear(self.n_words)
         entry.ends_here = lexer.accepting[state]
         groups = {}
-        self.path[0] = state
-        while node < trie.n_nodes:
+        path[0] = state
+        while node < n_nodes:
             depth = trie.depth[node]
-            before = self.path[depth - 1]
-            after = lexer.after(before, trie.byte[node])
+            before = path[depth - 1]
+            after = table[<size_t>before * n_classes + lexer.byte_class[trie.byte[node]]]
+            if after == UNKNOWN_STATE:
+                after = lexer.after(before, trie.byte[node])
+                table = lexer.table                    # derive may have moved it
             if after == DEAD_STATE:
-                if depth > 1 and lexer.accepting[before]:
+                if lexer.accepting[before] and depth > 1:
                     self.leave(groups, before, node, node + trie.subtree[node], depth - 1)
                 node += trie.subtree[node]
                 continue
-            if lexer.ends_at(after):
+            if lexer.accepting[after] and lexer.ends_at(after):
+                table = lexer.table
                 group = self.leave(groups, after, node + 1, node + trie.subtree[node], depth)
                 group.end_with(trie, node)
                 node += trie.subtree[node]
                 continue
-            self.path[depth] = after
+            table = lexer.table
+            path[depth] = after
             for k in range(trie.first[node], trie.first[node + 1]):
                 set_bit(entry.inner, trie.order[k])
             node += 1
         entry.leaving = list(groups.values())
-        entry.n_bytes = <int64_t>self.n_words * 4
-        for group in entry.leaving:
-            entry.n_bytes += 4 * group.enders_capacity + group.capacity * <int64_t>sizeof(Segment)
-            if group.n_tokens <= MERGE_UP_TO_TOKENS:
-                entry.n_bytes += 60 * group.n_tokens       # the trie of remainders, should it be made
-        lexer_bytes += entry.n_bytes
+        entry.weigh(self.n_words, False)
         return entry
 
     cdef Leaving leave(self, dict groups, state_t state, int32_t first_node, int32_t end_node, int32_t depth):
@@ -207,18 +228,3 @@ cdef class LexerIndex:
             group.add(first_node, end_node, depth)
             group.n_tokens += self.trie.first[end_node] - self.trie.first[first_node]
         return group
-
-
-# Lexer indexes of this process, by lexer and content of the vocabulary.  A LexerIndex keeps its lexer alive, so the
-# lexer's id stays its own.  When there are too many, all are forgotten here; indexes in use keep theirs.
-_LEXER_INDEXES = {}
-
-
-cdef LexerIndex process_lexer_index(Recognizer lexer, vocab):
-    key = (id(lexer), vocab.fingerprint)
-    found = _LEXER_INDEXES.get(key)
-    if found is None:
-        if len(_LEXER_INDEXES) >= MAX_LEXERS:
-            _LEXER_INDEXES.clear()
-        found = _LEXER_INDEXES[key] = LexerIndex(lexer, vocab.trie, (vocab.size + 31) // 32)
-    return <LexerIndex>found

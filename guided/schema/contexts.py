@@ -7,25 +7,23 @@ first reached.  The lexer half is the automata of lexers.py.  Protocol: guided.p
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from guided import _fast
-from guided.automata.syntax import Literal, Node, union
-from guided.errors import ConstraintError, LimitExceeded
+from guided.errors import ConstraintError
 from guided.schema import lexers
 from guided.schema.analysis import Analysis
 from guided.schema.completions import Completions
 from guided.schema.document import Document
-from guided.schema.formula import FALSE, TRUE
 from guided.schema.frames import Answers, Frame, Frames, Link
 from guided.schema.keytests import NO_TESTS, KeyTests
-from guided.schema.lexers import KEY, NUMBER, STRING, TEST, Keys
+from guided.schema.lexers import KEY, STRING, TEST, Keys
 from guided.schema.locations import Goal, Locations
 from guided.schema.numbers import Numbers
 from guided.schema.residuals import Residuals
 from guided.schema.scalars import Scalars
 from guided.schema.strings import Spelling
+from guided.schema.value_lexers import Opening, ValueLexers
 from guided.schema.values import Value, scalar
 
 DEAD = -1
@@ -33,10 +31,6 @@ MAX_REMEMBERED = 20_000  # completions kept
 
 # Where in the text a context is; what it holds besides.
 VALUE, KEY_PLACE, FREE_KEY, COLON, AFTER, END = range(6)  # a link, a frame, a frame, a link, a frame, nothing
-Opening = tuple[bool, bool]  # of an array or object: whether it may be empty, whether it may have members
-Openings = Mapping[str, "Opening | None"]  # what is known of them, by kind
-NO_OPENINGS: Openings = {}
-_CONSTANTS = {lexers.NULL: "null", lexers.TRUE: "true", lexers.FALSE: "false"}
 
 
 class JsonContexts:
@@ -69,8 +63,7 @@ class JsonContexts:
         self._numbers: dict[tuple[int, int], int] = {}
         self.completions = Completions(self.frames, self.tests, self.scalars, self.limits)
         self._completions: dict[int, bytes] = {}
-        self._filters: list[_fast.Restricted] = []
-        self._atoms: dict[Any, tuple[int, ...]] = {}  # (questions, kind) -> atoms by label, if read side by side
+        self.values = ValueLexers(self.frames, self.scalars, self.structure)
         self.locations.check_loops()
         root = self.frames.link(None, None, (), ((document.root,) if document.root > 1 else (),))
         if document.root == 1 or not self.frames.link_is_alive(root):
@@ -80,7 +73,7 @@ class JsonContexts:
     @property
     def is_approximate(self) -> bool:
         """Whether some "this can be finished" was assumed, as finding out took more steps than allowed."""
-        return self.analysis.approximate or any(lexer.approximate for lexer in self._filters)
+        return self.analysis.approximate or self.values.is_approximate
 
     def prepare(self, number: int) -> None:
         """Find out now whether the strings of a node make an automaton: lookahead must be built in full.
@@ -103,7 +96,7 @@ class JsonContexts:
         """The automaton of what may be written in `context`; None after the document."""
         kind, about = self.contexts[context]
         if kind == VALUE:
-            return self._lexer_of(_link(about))
+            return self.values.lexer(_link(about))
         if kind == COLON:
             return self.structure.colon
         if kind == FREE_KEY:
@@ -147,8 +140,8 @@ class JsonContexts:
     ) -> tuple[_fast.Recognizer, bool]:
         """The automaton of the values of a goal, and whether all that it reads fits (plain.Front.lexer)."""
         link = self._link_of_goal(goal)
-        lexer = self._lexer_of(link, {"array": array, "object": obj})
-        return lexer, not any((link.questions, kind) in self._atoms for kind in ("string", "number"))
+        lexer = self.values.lexer(link, {"array": array, "object": obj})
+        return lexer, not self.values.is_asked_later(link)
 
     def _link_of_goal(self, goal: Goal) -> Link:
         return self.frames.link(None, None, (), (goal,))
@@ -241,133 +234,14 @@ class JsonContexts:
 
     # ---- values ----
 
-    def _lexer_of(self, link: Link, openings: Openings = NO_OPENINGS) -> _fast.Recognizer:
-        """All values that `link` may get; arrays and objects only as far as their opening bracket."""
-        if link.lexer is None:
-            try:
-                link.lexer = self._make_lexer(link, openings)
-            except LimitExceeded as error:
-                if error.limit != "max_dfa_states":
-                    raise
-                link.lexer = self._make_lexer(link, openings, side_by_side=True)
-        return link.lexer
-
-    def _opening(self, link: Link, kind: str) -> Opening:
-        """What may come behind the opening bracket of an array or object."""
-        frame = self.frames.opened(link, kind)
-        if frame is None:
-            return False, False
-        goes_on = self.frames.item(frame) is not None if kind == "array" else self.frames.has_keys(frame)
-        return self._may_close(frame), goes_on
-
-    def _make_lexer(self, link: Link, openings: Openings, *, side_by_side: bool = False) -> _fast.Recognizer:
-        alternatives: list[tuple[int, Node]] = []
-        for label, kind in _CONSTANTS.items():
-            if self.frames.suffices(link, self._constant_answers(link, kind)):
-                alternatives.append((label, Literal(kind)))
-        restricted = False
-        for kind, base in (("string", STRING), ("number", NUMBER)):
-            if side_by_side:
-                formulas = self._formulas(link, kind)
-                if formulas[0] != FALSE:
-                    told, self._atoms[link.questions, kind] = self.scalars.side_by_side(formulas, kind)
-                    alternatives += told
-                continue
-            added, is_open = self._scalar_alternatives(link, kind, base)
-            alternatives += added
-            restricted = restricted or is_open
-        for kind, opening, empty in (
-            ("array", lexers.OPEN_ARRAY, lexers.EMPTY_ARRAY),
-            ("object", lexers.OPEN_OBJECT, lexers.EMPTY_OBJECT),
-        ):
-            may_close, may_go_on = openings.get(kind) or self._opening(link, kind)
-            if may_close:
-                alternatives.append((empty, self.structure.opening[empty]))
-            if may_go_on:
-                alternatives.append((opening, self.structure.opening[opening]))
-        if side_by_side:
-            return self._filtered(link, tuple(alternatives))
-        return self._restricted(link, tuple(alternatives)) if restricted else self._shared(alternatives)
-
-    def _shared(self, alternatives: list[tuple[int, Node]]) -> _fast.Recognizer:
-        return lexers.shared_dfa(tuple(alternatives), self.limits)
-
-    def _restricted(self, link: Link, alternatives: lexers.Alternatives) -> _fast.Recognizer:
-        """The automaton of labelled answers, where only those may end a value with which the document can go on."""
-        possible = lexers.label_sets(alternatives, self.limits)
-        accepted = frozenset(
-            labels
-            for labels in possible
-            if labels[-1] < STRING or self.frames.suffices(link, self._scalar_answers(link, labels))
-        )
-        if accepted == possible:
-            return lexers.shared_dfa(alternatives, self.limits)
-        return lexers.restricted_dfa(alternatives, accepted, self.limits)
-
-    def _filtered(self, link: Link, alternatives: lexers.Alternatives) -> _fast.Recognizer:
-        """The same for an automaton too large to be built: what may end a value is asked as it is written."""
-
-        def accept(labels: tuple[int, ...]) -> bool:
-            return labels[-1] < STRING or self.frames.suffices(link, self._scalar_answers(link, labels))
-
-        made = _fast.Restricted(lexers.shared_dfa(alternatives, self.limits), accept, self.limits.max_states)
-        self._filters.append(made)
-        return made
-
-    def _constant_answers(self, link: Link, kind: str) -> Answers:
-        return tuple(self.locations.goal_formula(goal, kind) == TRUE for goal in link.questions)
-
-    def _formulas(self, link: Link, kind: str) -> tuple[int, ...]:
-        return tuple(self.locations.goal_formula(goal, kind) for goal in link.questions)
-
-    def _scalar_alternatives(self, link: Link, kind: str, base: int) -> tuple[list[tuple[int, Node]], bool]:
-        """One alternative per question that is open for strings (numbers), and whether answers must be looked at.
-
-        Label base: any string at all; base + 1 + n: question n holds.
-        """
-        formulas = self._formulas(link, kind)
-        if formulas[0] == FALSE:
-            return [], False
-        if all(formula in (TRUE, FALSE) for formula in formulas[1:]):  # only the goal is open
-            answers = (True, *(formula == TRUE for formula in formulas[1:]))
-            node = self._written(formulas[0], kind)
-            if node == union() or not self.frames.suffices(link, answers):
-                return [], False
-            return [(base + 1, node)], False
-        found = [(base, self.scalars.universe(kind, formulas))]
-        for number, formula in enumerate(formulas):
-            if formula not in (TRUE, FALSE):
-                node = self.scalars.tree(formula, kind, exact=True)
-                if node != union():
-                    found.append((base + 1 + number, node))
-        return found, True
-
-    def _written(self, formula: int, kind: str) -> Node:
-        if formula == TRUE and kind == "string":
-            return self.scalars.spelling.free
-        return self.scalars.tree(formula, kind, exact=False)
-
-    def _scalar_answers(self, link: Link, labels: tuple[int, ...]) -> Answers:
-        """The answers of a string or number with these labels."""
-        kind, base = ("string", STRING) if labels[-1] < NUMBER else ("number", NUMBER)
-        atoms = self._atoms.get((link.questions, kind))
-        if atoms is not None:
-            return self.scalars.answers_of(labels, self._formulas(link, kind), atoms, kind)
-        if len(labels) == 1 and labels[0] == base + 1:  # only the goal was open
-            return (True, *(formula == TRUE for formula in self._formulas(link, kind)[1:]))
-        if base not in labels:
-            return (False,) * len(link.questions)
-        formulas = enumerate(self._formulas(link, kind))
-        return tuple(formula == TRUE or (base + 1 + number in labels) for number, formula in formulas)
-
     def _after_value_lexeme(self, link: Link, labels: tuple[int, ...], text: bytes | None) -> int:
         label = labels[-1]
-        if label in _CONSTANTS:
-            kind = _CONSTANTS[label]
-            return self._finished(link, self._constant_answers(link, kind), scalar(kind) if link.records else None)
+        if label in lexers.CONSTANTS:
+            kind = lexers.CONSTANTS[label]
+            return self._finished(link, self.values.constant_answers(link, kind), scalar(kind) if link.records else None)
         if label >= STRING:
             value = None if text is None or not link.records else scalar(text)
-            return self._finished(link, self._scalar_answers(link, labels), value)
+            return self._finished(link, self.values.scalar_answers(link, labels), value)
         frame = self.frames.opened(link, "array" if label in (lexers.OPEN_ARRAY, lexers.EMPTY_ARRAY) else "object")
         if frame is None:
             return DEAD

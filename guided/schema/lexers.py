@@ -15,23 +15,68 @@ from guided.automata.compile import compile_dfa
 from guided.automata.syntax import EMPTY, Both, Literal, Node, Not, Repeat, Words, chars, concat, union
 from guided.errors import ConstraintError, GuidedError
 from guided.limits import DEFAULT_LIMITS, Limits
-from guided.schema.strings import Spelling
+from guided.schema.strings import FREE_STRING, Spelling, length_bounds
 
 # Labels of lexemes.  Those of strings, numbers and keys are followed by the number of the question, or of the name.
 NULL, TRUE, FALSE, OPEN_OBJECT, EMPTY_OBJECT, OPEN_ARRAY, EMPTY_ARRAY = range(7)
 COMMA, CLOSE, COLON, NEW_KEY, TAKEN = range(7, 12)
+CONSTANTS = {NULL: "null", TRUE: "true", FALSE: "false"}
 STRING, NUMBER, KEY, TEST = 1_000_000, 2_000_000, 3_000_000, 4_000_000
 
 SPACE = chars(" \t\n\r")
+MAX_COUNTED_STATES = 200_000  # 100 bytes each; then a new one is begun, and the old one lives with those who read it
 MAX_SPACES = 32  # JSON white space characters in a row under whitespace="flexible"
 
 Alternatives = tuple[tuple[int, Node], ...]
+Part = tuple[_fast.Recognizer, int]  # and the state in which it begins
 
 
 @lru_cache(maxsize=2048)
 def shared_dfa(alternatives: Alternatives, limits: Limits = DEFAULT_LIMITS) -> _fast.Recognizer:
     """The automaton of labelled alternatives, the same object for equal ones."""
     return word_list(alternatives) or compile_dfa(dict(alternatives), limits=limits)
+
+
+def part(label: int, node: Node, limits: Limits) -> Part:
+    """A part of a value's lexer: that of one alternative."""
+    bounds = length_bounds(node)
+    if bounds is not None and bounds != (0, None):
+        counted = counted_strings(label)
+        return counted, counted.begin(*bounds)
+    made = shared_dfa(((label, node),), limits)
+    return made, made.start
+
+
+_counted: dict[int, _fast.Counted] = {}
+
+
+def counted_strings(label: int) -> _fast.Counted:
+    """The automaton of all strings of bounded length, one for the whole process until it is large."""
+    found = _counted.get(label)
+    if found is None or found.n_states > MAX_COUNTED_STATES:
+        found = _counted[label] = _fast.Counted(shared_dfa(((label, FREE_STRING),)))
+    return found
+
+
+@lru_cache(maxsize=8)
+def constants(labels: tuple[int, ...]) -> Part:
+    """Some of null, true and false."""
+    made = _fast.WordList([CONSTANTS[label].encode() for label in labels], labels)
+    return made, made.start
+
+
+def disjoint(parts: tuple[Part, ...]) -> _fast.Recognizer:
+    """The lexer of parts that differ in their first byte; the same object for equal ones."""
+    if len(parts) == 1 and parts[0][1] == parts[0][0].start:
+        return parts[0][0]
+    if any(isinstance(recognizer, _fast.Restricted) for recognizer, _ in parts):
+        return _fast.Disjoint(parts)  # it belongs to one schema: not to be kept longer
+    return _disjoint(parts)
+
+
+@lru_cache(maxsize=2048)
+def _disjoint(parts: tuple[Part, ...]) -> _fast.Recognizer:
+    return _fast.Disjoint(parts)
 
 
 def word_list(alternatives: Iterable[tuple[int, Node]]) -> _fast.WordList | None:
@@ -96,15 +141,29 @@ class Structure:
             EMPTY_ARRAY: concat(Literal("["), space, Literal("]")),
         }
         self.colon = shared_dfa(((COLON, concat(space, Literal(":"), space)),))
+        self._after: dict[tuple[str, bool, bool], _fast.Recognizer] = {}
+        self._brackets: dict[tuple[int, ...], Part] = {}
 
     def after_value(self, bracket: str, *, may_go_on: bool, may_close: bool) -> _fast.Recognizer:
         """What follows a value inside an array or object."""
-        alternatives: list[tuple[int, Node]] = []
-        if may_go_on:
-            alternatives.append((COMMA, concat(self.space, Literal(","), self.space)))
-        if may_close:
-            alternatives.append((CLOSE, concat(self.space, Literal(bracket))))
-        return shared_dfa(tuple(alternatives))
+        key = (bracket, may_go_on, may_close)
+        found = self._after.get(key)
+        if found is None:
+            alternatives: list[tuple[int, Node]] = []
+            if may_go_on:
+                alternatives.append((COMMA, concat(self.space, Literal(","), self.space)))
+            if may_close:
+                alternatives.append((CLOSE, concat(self.space, Literal(bracket))))
+            found = self._after[key] = shared_dfa(tuple(alternatives))
+        return found
+
+    def brackets(self, labels: tuple[int, ...]) -> Part:
+        """How an array (an object) may begin."""
+        found = self._brackets.get(labels)
+        if found is None:
+            made = shared_dfa(tuple((label, self.opening[label]) for label in labels))
+            found = self._brackets[labels] = made, made.start
+        return found
 
 
 @lru_cache(maxsize=64)

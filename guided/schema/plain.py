@@ -12,11 +12,12 @@ from collections.abc import Iterable, Sequence
 from guided import _fast
 from guided.errors import LimitExceeded
 from guided.schema.analysis import MAX_COMPLETION
-from guided.schema.contexts import JsonContexts, Opening
+from guided.schema.contexts import JsonContexts
 from guided.schema.document import ANYTHING, NOTHING
 from guided.schema.formula import FALSE, TRUE
 from guided.schema.keytests import NO_TESTS, names_of_letters
 from guided.schema.locations import Goal
+from guided.schema.value_lexers import Opening
 
 MAX_PLAIN_BOUND = 100_000  # members asked for or allowed; larger bounds are counted in formulas
 

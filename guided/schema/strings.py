@@ -31,6 +31,7 @@ from guided.automata.syntax import (
 from guided.schema.trees import Kept, bound, fold, lengths
 
 QUOTE = Literal('"')
+MAX_LENGTH = 2**30  # characters that are counted
 _HEX = chars((0x30, 0x39), (0x41, 0x46), (0x61, 0x66))
 _RAW = Chars(invert([(0, 0x1F), (0x22, 0x22), (0x5C, 0x5C)]))
 _SHORT = {8: "\\b", 9: "\\t", 10: "\\n", 12: "\\f", 13: "\\r", 0x22: '\\"', 0x5C: "\\\\"}
@@ -56,6 +57,17 @@ def _any_char() -> Node:
 
 ANY_SPELLING = _any_char()
 FREE_STRING = concat(QUOTE, Repeat(ANY_SPELLING, 0, None), QUOTE)
+
+
+def length_bounds(node: Node) -> tuple[int, int | None] | None:
+    """The least and most characters of a tree that asks nothing else of a string; None for other trees."""
+    parts = node.parts if isinstance(node, Concat) else ()
+    if len(parts) != 3 or parts[0] is not QUOTE or parts[2] is not QUOTE:
+        return None
+    body = parts[1]
+    if not isinstance(body, Repeat) or body.node is not ANY_SPELLING or max(body.least, body.most or 0) > MAX_LENGTH:
+        return None
+    return body.least, body.most
 
 
 def spell_text(text: str) -> str:

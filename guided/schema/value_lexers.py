@@ -1,0 +1,171 @@
+"""The lexer of a value: what may be written where a value stands, put together from parts shared by all schemas.
+
+The parts are the words null, true and false, the strings, the numbers, and the brackets that open an array or an object;
+their first bytes differ, so that no automaton is made for a combination of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from guided import _fast
+from guided.automata.syntax import Node, union
+from guided.errors import LimitExceeded
+from guided.schema import lexers
+from guided.schema.formula import FALSE, TRUE
+from guided.schema.frames import Answers, Frames, Link
+from guided.schema.lexers import NUMBER, STRING, Alternatives, Part
+from guided.schema.scalars import Scalars
+
+_BASES = {"string": STRING, "number": NUMBER}
+_BRACKETS = {
+    "array": (lexers.OPEN_ARRAY, lexers.EMPTY_ARRAY),
+    "object": (lexers.OPEN_OBJECT, lexers.EMPTY_OBJECT),
+}
+Opening = tuple[bool, bool]  # of an array or object: whether it may be empty, whether it may have members
+Openings = Mapping[str, "Opening | None"]  # by kind
+NO_OPENINGS: Openings = {}
+
+
+class ValueLexers:
+    """Lexers of the values of one schema, and what the labels of their lexemes mean."""
+
+    def __init__(self, frames: Frames, scalars: Scalars, structure: lexers.Structure) -> None:
+        self.frames, self.scalars, self.structure = frames, scalars, structure
+        self.locations, self.limits = scalars.locations, scalars.limits
+        self._plain: dict[tuple[int, str], Part | None] = {}  # (formula, kind) -> strings or numbers that only must fit
+        self._filters: list[_fast.Restricted] = []
+        self._atoms: dict[Any, tuple[int, ...]] = {}  # (questions, kind) -> atoms by label, if read side by side
+
+    @property
+    def is_approximate(self) -> bool:
+        """Whether some state of a lexer was assumed to be alive, as finding out took more steps than allowed."""
+        return any(lexer.approximate for lexer in self._filters)
+
+    def lexer(self, link: Link, openings: Openings = NO_OPENINGS) -> _fast.Recognizer:
+        """All values that `link` may get; arrays and objects only as far as their opening bracket.
+
+        openings : what may come behind those brackets, where it is known already.
+        """
+        found: _fast.Recognizer | None = link.lexer
+        if found is None:
+            if link.above is not None and len(link.questions) == 1 and not link.records:
+                alone = self.frames.link(None, None, (), link.questions)  # all that is asked is the goal
+                found = self.lexer(alone)
+            else:
+                found = lexers.disjoint(tuple(self._parts(link, openings)))
+            link.lexer = found
+        return found
+
+    def _parts(self, link: Link, openings: Openings) -> Iterator[Part]:
+        words = [
+            label
+            for label, kind in lexers.CONSTANTS.items()
+            if self.frames.suffices(link, self.constant_answers(link, kind))
+        ]
+        if words:
+            yield lexers.constants(tuple(words))
+        for kind in _BASES:
+            part = self._scalar(link, kind)
+            if part is not None:
+                yield part
+        for kind, (opening, empty) in _BRACKETS.items():
+            may_be_empty, may_have_members = openings.get(kind) or self._opening(link, kind)
+            labels = [label for label, may_come in ((empty, may_be_empty), (opening, may_have_members)) if may_come]
+            if labels:
+                yield self.structure.brackets(tuple(labels))
+
+    def _opening(self, link: Link, kind: str) -> Opening:
+        frame = self.frames.opened(link, kind)
+        if frame is None:
+            return False, False
+        may_be_empty = self.frames.suffices(link, self.frames.residuals.closed(frame.residual))
+        return may_be_empty, self.frames.item(frame) is not None if kind == "array" else self.frames.has_keys(frame)
+
+    # ---- strings and numbers ----
+
+    def _scalar(self, link: Link, kind: str) -> Part | None:
+        """The strings (numbers) that may be written.  Label base: any at all; base + 1 + n: question n holds."""
+        formulas = self._formulas(link, kind)
+        if formulas[0] == FALSE:
+            return None
+        try:
+            if all(formula in (TRUE, FALSE) for formula in formulas[1:]):  # only the goal is open
+                answers = (True, *(formula == TRUE for formula in formulas[1:]))
+                return self._fitting(formulas[0], kind) if self.frames.suffices(link, answers) else None
+            return self._answering(link, formulas, kind)
+        except LimitExceeded as error:
+            if error.limit != "max_dfa_states":
+                raise
+            return self._filtered(link, formulas, kind)
+
+    def _fitting(self, formula: int, kind: str) -> Part | None:
+        """The strings (numbers) for which a formula holds, as they may be written."""
+        key = (formula, kind)
+        if key not in self._plain:
+            if formula == TRUE and kind == "string":
+                node: Node = self.scalars.spelling.free
+            else:
+                node = self.scalars.tree(formula, kind, exact=False)
+            self._plain[key] = None if node == union() else lexers.part(_BASES[kind] + 1, node, self.limits)
+        return self._plain[key]
+
+    def _answering(self, link: Link, formulas: tuple[int, ...], kind: str) -> Part:
+        """One alternative per open question; only those answers may end a value with which the document can go on."""
+        base = _BASES[kind]
+        found = [(base, self.scalars.universe(kind, formulas))]
+        for number, formula in enumerate(formulas):
+            if formula not in (TRUE, FALSE):
+                node = self.scalars.tree(formula, kind, exact=True)
+                if node != union():
+                    found.append((base + 1 + number, node))
+        alternatives = tuple(found)
+        possible = lexers.label_sets(alternatives, self.limits)
+        accepted = frozenset(
+            labels for labels in possible if self.frames.suffices(link, self.scalar_answers(link, labels))
+        )
+        if accepted == possible:
+            made = lexers.shared_dfa(alternatives, self.limits)
+        else:
+            made = lexers.restricted_dfa(alternatives, accepted, self.limits)
+        return made, made.start
+
+    def _filtered(self, link: Link, formulas: tuple[int, ...], kind: str) -> Part:
+        """The same where an automaton is too large to be built: what may end a value is asked as it is written."""
+        alternatives: Alternatives
+        alternatives, self._atoms[link.questions, kind] = self.scalars.side_by_side(formulas, kind)
+
+        def accept(labels: tuple[int, ...]) -> bool:
+            return self.frames.suffices(link, self.scalar_answers(link, labels))
+
+        made = _fast.Restricted(lexers.shared_dfa(alternatives, self.limits), accept, self.limits.max_states)
+        self._filters.append(made)
+        return made, made.start
+
+    # ---- what labels mean ----
+
+    def is_asked_later(self, link: Link) -> bool:
+        """Whether the lexer also reads strings or numbers that do not fit, so that scalar_answers() must be asked."""
+        return any((link.questions, kind) in self._atoms for kind in _BASES)
+
+    def _formulas(self, link: Link, kind: str) -> tuple[int, ...]:
+        return tuple(self.locations.goal_formula(goal, kind) for goal in link.questions)
+
+    def constant_answers(self, link: Link, kind: str) -> Answers:
+        """The answers of null, true or false."""
+        return tuple(self.locations.goal_formula(goal, kind) == TRUE for goal in link.questions)
+
+    def scalar_answers(self, link: Link, labels: tuple[int, ...]) -> Answers:
+        """The answers of a string or number with these labels."""
+        kind = "string" if labels[-1] < NUMBER else "number"
+        base = _BASES[kind]
+        atoms = self._atoms.get((link.questions, kind))
+        if atoms is not None:
+            return self.scalars.answers_of(labels, self._formulas(link, kind), atoms, kind)
+        if len(labels) == 1 and labels[0] == base + 1:  # only the goal was open
+            return (True, *(formula == TRUE for formula in self._formulas(link, kind)[1:]))
+        if base not in labels:
+            return (False,) * len(link.questions)
+        formulas = enumerate(self._formulas(link, kind))
+        return tuple(formula == TRUE or (base + 1 + number in labels) for number, formula in formulas)
