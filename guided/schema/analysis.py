@@ -9,23 +9,36 @@ is forgotten, unless it is the outermost one.  A "yes" keeps its rule, and rules
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from guided.errors import LimitExceeded
+from guided.schema.document import ANYTHING
 from guided.schema.formula import FALSE, TRUE
 from guided.schema.keytests import KeyTests
 from guided.schema.keywords import TYPES
 from guided.schema.locations import Goal
 from guided.schema.residuals import Member, Residual, Residuals
 from guided.schema.scalars import Scalars
+from guided.schema.shapes import Shapes
 from guided.schema.values import scalar
 
 MAX_COMPLETION = 1_000_000  # bytes of a value; longer ones are refused by name
 MAX_DISTINCT = 64  # values of a small domain that are told apart under uniqueItems
 
-Rule = tuple[str, Goal | None, Residual | None, int]  # text, member's goal (so many times), what is left after it
-Unknown = Goal | Residual
 INFINITE = 1 << 60
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """The members that a plain object still needs: those of its shape from the n-th on."""
+
+    goal: Goal
+    n_written: int
+
+
+Rule = tuple[str, Goal | None, Residual | Needed | None, int]  # text, member's goal (so many times), what is left after it
+Unknown = Goal | Residual | Needed
 
 
 class Analysis:
@@ -35,6 +48,7 @@ class Analysis:
         """space : the least white space that is allowed between lexemes; usually none."""
         self.residuals, self.scalars, self.tests, self.space = residuals, scalars, tests, space
         self.document, self.locations, self.formulas = residuals.document, residuals.locations, residuals.formulas
+        self.shapes = Shapes(self.document, self.locations)
         self.comma, self.colon = f"{space},{space}", f"{space}:{space}"
         self.approximate = False  # some answer was "yes" because the steps allowed ran out
         self._spend = scalars.spender()
@@ -49,7 +63,35 @@ class Analysis:
 
     def is_live(self, residual: Residual) -> bool:
         """Whether an array or object with one question can be finished so that the answer is yes."""
-        return residual in self._rules or self._solve(residual)
+        if residual in self._rules:
+            return True
+        return self._solve(self._less_seen(residual))
+
+    def _less_seen(self, residual: Residual) -> Residual:
+        """A residual that is live if and only if this one is, and which many others share: without what does not matter.
+
+        A name helps where it is needed, or where its value can make a negated schema of properties false.  Which other
+        names were written does not matter, unless members are counted or all names are judged.
+        """
+        if residual.kind != "object" or not residual.seen or residual.tracks or self.residuals.in_order:
+            return residual
+        formulas, wanted = self.formulas, set[str]()
+        positive, negative = formulas.polarity(residual.outs[0])
+        for atom in residual.atoms:
+            what = formulas.payload(atom)
+            if what[0] == "has":
+                wanted.add(what[1])
+            elif what[0] == "props" and atom in negative:
+                node = self.document.nodes[what[1]]
+                if node.patterns or node.additional not in (None, ANYTHING):
+                    return residual
+                wanted.update(node.properties or ())
+            elif atom in (positive if what[0] == "count" else negative):
+                return residual
+        seen = residual.seen & wanted
+        if len(seen) == len(residual.seen):
+            return residual
+        return self.residuals.make("object", residual.outs, (), residual.names, residual.place, seen)
 
     def _solve(self, unknown: Unknown) -> bool:
         if unknown in self._without:
@@ -113,7 +155,9 @@ class Analysis:
     # ---- rules ----
 
     def _options(self, unknown: Unknown) -> Iterator[Rule]:
-        return self._values(unknown) if isinstance(unknown, tuple) else self._moves(unknown)
+        if isinstance(unknown, tuple):
+            return self._values(unknown)
+        return self._needed(unknown) if isinstance(unknown, Needed) else self._moves(unknown)
 
     def _values(self, goal: Goal) -> Iterator[Rule]:
         """Ways of writing a value: constants and scalars, then arrays, then objects."""
@@ -127,9 +171,30 @@ class Analysis:
                 text = self.scalars.shortest(formula, kind)
                 if text is not None:
                     yield text, None, None, 1
+            elif self._is_simple(goal, kind):
+                yield "{", None, Needed(goal, 0), 1
             else:
                 residual = self.residuals.opened((goal,), kind)
                 yield "[" if kind == "array" else "{", None, residual, 1
+
+    def _is_simple(self, goal: Goal, kind: str) -> bool:
+        """Whether the needed members are all that an object of this goal must have, and there is room for them."""
+        shape = self.shapes.shape(goal, True) if kind == "object" else True
+        if isinstance(shape, bool):
+            return False
+        return shape.at_least <= len(shape.needed) and (shape.at_most < 0 or shape.at_most >= len(shape.needed))
+
+    def _needed(self, needed: Needed) -> Iterator[Rule]:
+        """The next needed member of a plain object, or its end."""
+        shape = self.shapes.shape(needed.goal, True)
+        assert not isinstance(shape, bool)
+        if needed.n_written == len(shape.needed):
+            yield "}", None, None, 1
+            return
+        place = shape.needed[needed.n_written]
+        goal = self.shapes.child(shape, True, place)
+        if goal is not None:
+            yield self._key_text(shape.names[place]), goal, Needed(needed.goal, needed.n_written + 1), 1
 
     def _moves(self, residual: Residual) -> Iterator[Rule]:
         """Ways of going on with an open array or object: close it, or write a member that may help."""
@@ -369,7 +434,7 @@ class Analysis:
                 size += len(part)
             else:
                 is_first = False
-                if isinstance(part, tuple) and part and isinstance(part[0], Residual):
+                if isinstance(part, tuple) and part and isinstance(part[0], (Residual, Needed)):
                     part, is_first = part
                 if part not in self._rules and (part in self._without or not self._search(part)):
                     raise ValueError("there is no value")

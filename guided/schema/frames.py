@@ -269,19 +269,26 @@ class Frames:
             plain = self._plain_keys(frame, only_one=True)
             if plain is not None:
                 return bool(plain[0] or plain[1])
+            return any(True for _ in self._others(frame)) or any(True for _ in self._numbers(frame))
         return any(self.keys(frame))
 
     def _any_keys(self, frame: Frame) -> tuple[frozenset[int], frozenset[Class]]:
+        return frozenset(self._numbers(frame)), frozenset(self._others(frame))
+
+    def _numbers(self, frame: Frame) -> Iterator[int]:
+        """The declared names that may come next, as numbers."""
         residual, tests = frame.residual, self.analysis.tests
-        numbers = [
-            number
-            for number in range(residual.place, len(residual.names))
-            if residual.names[number] not in residual.seen
-            and self.member(frame, (number, residual.names[number], tests.class_of(residual, residual.names[number])))
-        ]
-        classes = tests.classes(residual) if tests.tests(residual) else [NO_TESTS]
-        others = [matched for matched in classes if self.member(frame, (None, None, matched))]
-        return frozenset(numbers), frozenset(others)
+        for number in range(residual.place, len(residual.names)):
+            name = residual.names[number]
+            if name not in residual.seen and self.member(frame, (number, name, tests.class_of(residual, name))):
+                yield number
+
+    def _others(self, frame: Frame) -> Iterator[Class]:
+        """The classes of other names that may."""
+        residual, tests = frame.residual, self.analysis.tests
+        for matched in tests.classes(residual) if tests.tests(residual) else [NO_TESTS]:
+            if self.member(frame, (None, None, matched)):
+                yield matched
 
     def _plain_keys(self, frame: Frame, *, only_one: bool) -> tuple[frozenset[int], frozenset[Class]] | None:
         """The same for the usual object, whose formula is: these keys, these properties, at most so many.

@@ -1,8 +1,7 @@
 """What the compiled contexts (`_fast/plain.pyx`) ask of a schema: the shapes of plain arrays and objects, and all the rest.
 
-An array or object is *plain* if its formula is a conjunction of: these items, these properties without patterns, these
-names needed, at least and at most so many members.  Any other is read by the contexts of contexts.py, at whose places
-the compiled ones return.
+Arrays and objects that are not plain (shapes.py) are read by the contexts of contexts.py, and the compiled ones return
+where a value inside of one is plain again.
 """
 
 from __future__ import annotations
@@ -13,15 +12,12 @@ from guided import _fast
 from guided.errors import LimitExceeded
 from guided.schema.analysis import MAX_COMPLETION
 from guided.schema.contexts import JsonContexts
-from guided.schema.document import ANYTHING, NOTHING
-from guided.schema.formula import FALSE, TRUE
-from guided.schema.keytests import NO_TESTS, names_of_letters
+from guided.schema.keytests import names_of_letters
 from guided.schema.locations import Goal
+from guided.schema.shapes import Shape
 from guided.schema.value_lexers import Opening
 
-MAX_PLAIN_BOUND = 100_000  # members asked for or allowed; larger bounds are counted in formulas
-
-Shape = tuple[tuple[str, ...], int, list[int], int, int]
+Told = tuple[()] | tuple[tuple[str, ...], int, tuple[int, ...], int, int]
 
 
 class Front:
@@ -29,7 +25,7 @@ class Front:
 
     def __init__(self, contexts: JsonContexts) -> None:
         self.contexts, self.in_order = contexts, contexts.residuals.in_order
-        self.formulas, self.nodes = contexts.locations.formulas, contexts.document.nodes
+        self.shapes = contexts.analysis.shapes
         self.goal: Goal = (contexts.document.root,) if contexts.document.root > 1 else ()
         self.colon, self.free_keys = contexts.structure.colon, contexts.key_lexers.free
         self.known_keys = contexts.key_lexers.known
@@ -38,66 +34,22 @@ class Front:
         self.value, self.finish = contexts.value_of, contexts.finish
         self.goal_at, self.is_end = contexts.goal_at, contexts.is_accepting
         self.name_of = contexts.name_of
-        self._asks: dict[tuple[Goal, bool], list[int]] = {}  # a plain goal -> the nodes whose members it asks about
 
     # ---- shapes ----
 
-    def shape(self, goal: Goal, is_object: bool) -> Shape | tuple[()] | None:
-        """(names, number of names or of items in the prefix, needed names, bounds on members); () if none fits, None if not plain.
-
-        The upper bound is -1 where there is none.  Whether the members have values is not looked at.
-        """
-        kind = "object" if is_object else "array"
-        formulas = self.formulas
-        formula = self.contexts.locations.goal_formula(goal, kind)
-        if formula == FALSE:
-            return ()
-        names = self.contexts.locations.names(tuple(sorted(goal))) if is_object else ()
-        asks: list[int] = []
-        needed: list[str] = []
-        at_least, at_most = 0, -1
-        for part in formulas.conjuncts(formula) if formula != TRUE else ():
-            if not formulas.is_literal(part):
-                return None
-            what = formulas.payload(part)
-            if what[0] == "count":
-                bound = what[1] if part > 0 else what[1] - 1
-                if bound > MAX_PLAIN_BOUND:
-                    return None
-                if part > 0:
-                    at_least = max(at_least, bound)
-                else:
-                    at_most = bound if at_most < 0 else min(at_most, bound)
-            elif part > 0 and what[0] == "has":
-                needed.append(what[1])
-            elif part > 0 and what[0] in ("props", "items") and not self.nodes[what[1]].patterns:
-                asks.append(what[1])
-            else:
-                return None
-        self._asks[goal, is_object] = asks
-        if not is_object:
-            return (), max([len(self.nodes[number].prefix) for number in asks], default=0), [], at_least, at_most
-        places = self.contexts.residuals.place_of(names)
-        return names, len(names), [places[name] for name in needed], at_least, at_most
+    def shape(self, goal: Goal, is_object: bool) -> Told | None:
+        """(names, places, needed places, bounds on members) of shapes.Shape; () if none fits, None if it is not plain."""
+        shape = self.shapes.shape(goal, is_object)
+        if isinstance(shape, bool):
+            return None if shape else ()
+        return shape.names, shape.n_places, shape.needed, shape.at_least, shape.at_most
 
     def child(self, goal: Goal, is_object: bool, place: int | None) -> Goal | None:
         """The goal of a member of a plain goal, by place (None: any other); None if it has no value."""
-        found: set[int] = set()
-        name = None
-        if is_object and place is not None:
-            name = self.contexts.locations.names(tuple(sorted(goal)))[place]
-        for number in self._asks[goal, is_object]:
-            node = self.nodes[number]
-            if is_object:
-                found.update(node.property(name, NO_TESTS))
-            else:
-                item = node.item(len(node.prefix) if place is None else place)
-                found.add(ANYTHING if item is None else item)
-        if NOTHING in found:
-            return None
-        found.discard(ANYTHING)
-        child = tuple(sorted(found))
-        return child if self.contexts.analysis.is_inhabited(child) else None
+        shape = self.shapes.shape(goal, is_object)
+        assert isinstance(shape, Shape)
+        child = self.shapes.child(shape, is_object, place)
+        return child if child is not None and self.contexts.analysis.is_inhabited(child) else None
 
     # ---- automata ----
 
