@@ -124,7 +124,7 @@ cdef class CountedIndex(LexerIndex):
                 characters = counts[depth - 1]
                 if lexer.accepting[after]:             # the closing quote: nothing follows it in the string
                     groups = by_count.setdefault(characters, {})
-                    group = self.free.leave(groups, after, node + 1, node + trie.subtree[node], depth)
+                    group = self.free.leave(groups, None, after, node + 1, node + trie.subtree[node], depth)
                     group.end_with(trie, node)
                     node += trie.subtree[node]
                     continue
