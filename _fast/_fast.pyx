@@ -38,6 +38,7 @@ include "threads.pyx"        # the program of a grammar's terminals, a place at 
 include "cut.pyx"            # which lexeme would Lark take?
 include "rows.pyx"           # finished masks by state
 include "lexing.pyx"         # what every token does to one lexer
+include "universe.pyx"       # where a string is free but for its end
 include "lexer_indexes.pyx"  # the same for lexers made of parts
 include "index.pyx"          # a recogniser met a vocabulary
 include "machine_index.pyx"  # the same for lexers and contexts

@@ -16,7 +16,12 @@ cdef enum:
     MAX_LEXERS = 2048             # lexers whose indexes are kept for the next request
     MAX_LEXER_BYTES = 128 << 20   # inner masks and leaving tokens of the whole process; beyond it all are dropped and made anew
 
+    QUOTE_BYTE = 0x22             # ends a JSON string
+
 cdef int64_t lexer_bytes = 0      # in use
+
+cdef class LexerIndex
+cdef class Universe
 
 
 cdef struct Segment:
@@ -153,11 +158,12 @@ cdef class LexerIndex:
     cdef state_t* path            # scratch of the walk
     cdef Below* loops             # [n_loops]: by lexer state, the characters that lead back to it; flags 0 if not known
     cdef int32_t n_loops
+    cdef list universes           # Universe: strings of which all members are some, the narrowest first
     cdef object __weakref__
 
     def __cinit__(self, Recognizer lexer, Trie trie, int32_t n_words):
         self.lexer, self.trie, self.n_words = lexer, trie, n_words
-        self.entries = {}
+        self.entries, self.universes = {}, []
         self.path = <state_t*>calloc(trie.max_depth + 1, sizeof(state_t))
         if self.path == NULL:
             raise MemoryError()
@@ -203,6 +209,9 @@ cdef class LexerIndex:
         cdef const Below* below = letters_of(trie).below
         cdef const Below* loop
         cdef Leaving group = None
+        for universe in self.universes:
+            if (<Universe>universe).holds(lexer, state):
+                return self.make_within(<Universe>universe, state)
         entry.clear(self.n_words)
         entry.ends_here = lexer.accepting[state]
         groups = {}
@@ -241,6 +250,41 @@ cdef class LexerIndex:
             node += 1
         entry.leaving = list(groups.values())
         entry.weigh(self.n_words, False)
+        return entry
+
+    cdef LexerEntry make_within(self, Universe universe, state_t state):
+        """The entry of a state where only the end of the string is not free: the walk of tokens that hold a closing quote."""
+        cdef LexerEntry entry = LexerEntry()
+        cdef Trie trie = self.trie
+        cdef Recognizer lexer = self.lexer
+        cdef int32_t node = 1, depth, size
+        cdef uint64_t quote = <uint64_t>1 << QUOTE_BYTE
+        cdef state_t after
+        cdef const Below* below = letters_of(trie).below
+        cdef Leaving group = None
+        entry.owner = universe.index.entry(universe.between)
+        entry.inner = entry.owner.inner
+        groups = {}
+        self.path[0] = state
+        while node < trie.n_nodes:
+            size = trie.subtree[node]
+            if trie.byte[node] != QUOTE_BYTE and not below[node].low & quote:
+                node += size
+                continue
+            depth = trie.depth[node]
+            after = lexer.after(self.path[depth - 1], trie.byte[node])
+            if after == DEAD_STATE:
+                node += size
+                continue
+            if lexer.accepting[after]:                 # the closing quote: nothing follows it in the string
+                group = self.leave(groups, group, after, node + 1, node + size, depth)
+                group.end_with(trie, node)
+                node += size
+                continue
+            self.path[depth] = after
+            node += 1
+        entry.leaving = list(groups.values())
+        entry.weigh(0, False)
         return entry
 
     cdef Leaving leave(self, dict groups, Leaving last, state_t state, int32_t first_node, int32_t end_node, int32_t depth):

@@ -15,7 +15,7 @@ from guided.automata.compile import compile_dfa
 from guided.automata.syntax import EMPTY, Both, Literal, Node, Not, Repeat, Words, chars, concat, union
 from guided.errors import ConstraintError, GuidedError
 from guided.limits import DEFAULT_LIMITS, Limits
-from guided.schema.strings import QUOTE, Spelling, counted
+from guided.schema.strings import ANY_SPELLING, FREE_STRING, QUOTE, Spelling, counted
 
 # Labels of lexemes.  Those of strings, numbers and keys are followed by the number of the question, or of the name.
 NULL, TRUE, FALSE, OPEN_OBJECT, EMPTY_OBJECT, OPEN_ARRAY, EMPTY_ARRAY = range(7)
@@ -37,14 +37,24 @@ def shared_dfa(alternatives: Alternatives, limits: Limits = DEFAULT_LIMITS) -> _
     return word_list(alternatives) or compile_dfa(dict(alternatives), limits=limits)
 
 
-def part(label: int, node: Node, limits: Limits) -> Part:
-    """A part of a value's lexer: that of one alternative."""
+def part(label: int, node: Node, limits: Limits, universe: Node | None = None) -> Part:
+    """A part of a value's lexer: that of one alternative.  universe : strings of which all of `node` are some."""
     about = counted(node)
-    if about is not None and about[1:] != (0, None):
+    if about is not None and (about[2] is not None or about[1] > (0 if about[0] is ANY_SPELLING else 1)):
         strings = counted_strings(label, about[0])
         return strings, strings.begin(*about[1:])
-    made = shared_dfa(((label, node),), limits)
-    return made, made.start
+    return within(shared_dfa(((label, node),), limits), universe)
+
+
+def within(lexer: _fast.Recognizer, universe: Node | None) -> Part:
+    """A lexer of strings out of a wider language: where they are as free, masks are those of the wider one."""
+    if universe is not None and lexer.universe is None and not isinstance(lexer, _fast.WordList):
+        wider, widest = shared_dfa(((STRING + 1, universe),)), shared_dfa(((STRING + 1, FREE_STRING),))
+        if wider is not widest:
+            wider.universe = widest  # as lengths are asked of any spelling
+        if wider is not lexer is not widest:
+            lexer.universe = wider
+    return lexer, lexer.start
 
 
 _counted: dict[tuple[int, Node], _fast.Counted] = {}
