@@ -22,6 +22,7 @@ include "finish.pyx"         # shortest ways to the end of a byte automaton
 include "dfa.pyx"            # a regular language: sets of places in the byte automaton, made on demand
 include "table.pyx"          # finished automata: product, complement, minimisation
 include "trie.pyx"           # the tokens of a vocabulary as a flat tree
+include "letters.pyx"        # which characters occur below a node
 include "walk.pyx"           # which tokens may a language read next?
 include "external.pyx"       # a language written in Python
 include "product.pyx"        # two languages side by side, for & and |
@@ -39,6 +40,7 @@ include "threads.pyx"        # the program of a grammar's terminals, a place at 
 include "cut.pyx"            # which lexeme would Lark take?
 include "rows.pyx"           # finished masks by state
 include "lexing.pyx"         # what every token does to one lexer
+include "universe.pyx"       # where a string is free but for its end
 include "lexer_indexes.pyx"  # the same for lexers made of parts
 include "index.pyx"          # a recogniser met a vocabulary
 include "machine_index.pyx"  # the same for lexers and contexts

@@ -19,10 +19,11 @@ cdef enum:
 cdef class Counted(Recognizer):
     """Strings of `inner` by number of characters; begin(least, most) is the state in which such a string begins.
 
-    inner : reads a quote, any number of characters, and a quote.      `start` is that of strings of any length.
+    inner : reads a quote, any number of characters of one kind, and a quote.      `start` : of strings of any length.
     """
     cdef readonly Recognizer inner
     cdef state_t between             # of `inner`, between two characters
+    cdef bytes unit                  # a shortest character
     cdef Count* counts               # by state
     cdef int32_t counts_capacity
     cdef PairMap numbers             # (inner << 32 | need, room) -> state
@@ -34,18 +35,37 @@ cdef class Counted(Recognizer):
         cdef int32_t byte
         self.inner, self.max_states, self.numbers = inner, max_states, PairMap()
         self.between = inner.run(inner.start, b'"')
-        if self.between == inner.start or inner.run(self.between, b"a") != self.between or not inner.accepts(b'""'):
+        if self.between == inner.start or not inner.accepts(b'""'):
             raise ValueError("the automaton must read quoted strings of any length")
+        self.unit = self.shortest_character()
         for byte in range(256):
             self.byte_class[byte] = inner.byte_class[byte]
         self.n_classes = inner.n_classes
         self.start = self.begin(0, None)
+
+    cdef bytes shortest_character(self):
+        """The first of the shortest characters, a letter if one is as short; b"" if there is none."""
+        cdef state_t here, after
+        if self.inner.after(self.between, <uint8_t>97) == self.between:
+            return b"a"
+        queue, seen = [(self.between, b"")], {self.between}
+        for here, text in queue:                         # grows while it is read
+            for byte in range(256):
+                after = self.inner.after(here, <uint8_t>byte)
+                if after == self.between:
+                    return <bytes>text + bytes((byte,))
+                if after != DEAD_STATE and after not in seen and not self.inner.accepting[after]:
+                    seen.add(after)
+                    queue.append((after, <bytes>text + bytes((byte,))))
+        return b""
 
     def begin(self, int64_t least, most) -> int:
         """The state before a string of `least` to `most` characters (None: any number); DEAD if there is none."""
         cdef int64_t room = ANY_ROOM if most is None else most
         if not 0 <= least <= MAX_COUNT or not ANY_ROOM <= room <= MAX_COUNT:
             raise LimitExceeded("max_states", MAX_COUNT, max(least, room), "the length of a string")
+        if not self.unit:
+            room = 0
         if room != ANY_ROOM and room < least:
             return DEAD_STATE
         return self.intern(self.inner.start, <int32_t>least, <int32_t>room)
@@ -103,7 +123,7 @@ cdef class Counted(Recognizer):
             return rest
         if here.inner != self.between and here.inner != self.inner.start and here.need:
             here.need -= 1                               # the character that was begun
-        return rest[:len(rest) - 1] + b"a" * here.need + rest[len(rest) - 1:]
+        return rest[:len(rest) - 1] + self.unit * here.need + rest[len(rest) - 1:]
 
     cpdef dict completions(self, state_t state):
         rest = self.completion(state)

@@ -1,4 +1,4 @@
-# Lexer indexes of lexers made of parts, and which index a lexer gets.  Uses: LexerIndex, Disjoint, Counted.
+# Lexer indexes that rest on those of other lexers, and which index a lexer gets.  Uses: LexerIndex, Disjoint, Counted.
 
 
 cdef class DisjointIndex(LexerIndex):
@@ -124,7 +124,7 @@ cdef class CountedIndex(LexerIndex):
                 characters = counts[depth - 1]
                 if lexer.accepting[after]:             # the closing quote: nothing follows it in the string
                     groups = by_count.setdefault(characters, {})
-                    group = self.free.leave(groups, after, node + 1, node + trie.subtree[node], depth)
+                    group = self.free.leave(groups, None, after, node + 1, node + trie.subtree[node], depth)
                     group.end_with(trie, node)
                     node += trie.subtree[node]
                     continue
@@ -175,5 +175,8 @@ cdef LexerIndex process_lexer_index(Recognizer lexer, vocab):
             (<CountedIndex>made).prepare(vocab)
         else:
             made = LexerIndex(lexer, vocab.trie, n_words)
+            while lexer.universe is not None:
+                lexer = lexer.universe
+                made.universes.append(Universe(process_lexer_index(lexer, vocab)))
         found = _LEXER_INDEXES[key] = made
     return <LexerIndex>found

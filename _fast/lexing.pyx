@@ -16,7 +16,12 @@ cdef enum:
     MAX_LEXERS = 2048             # lexers whose indexes are kept for the next request
     MAX_LEXER_BYTES = 128 << 20   # inner masks and leaving tokens of the whole process; beyond it all are dropped and made anew
 
+    QUOTE_BYTE = 0x22             # ends a JSON string
+
 cdef int64_t lexer_bytes = 0      # in use
+
+cdef class LexerIndex
+cdef class Universe
 
 
 cdef struct Segment:
@@ -151,17 +156,36 @@ cdef class LexerIndex:
     cdef int32_t n_words
     cdef dict entries             # lexer state -> LexerEntry
     cdef state_t* path            # scratch of the walk
+    cdef Below* loops             # [n_loops]: by lexer state, the characters that lead back to it; flags 0 if not known
+    cdef int32_t n_loops
+    cdef list universes           # Universe: strings of which all members are some, the narrowest first
     cdef object __weakref__
 
     def __cinit__(self, Recognizer lexer, Trie trie, int32_t n_words):
         self.lexer, self.trie, self.n_words = lexer, trie, n_words
-        self.entries = {}
+        self.entries, self.universes = {}, []
         self.path = <state_t*>calloc(trie.max_depth + 1, sizeof(state_t))
         if self.path == NULL:
             raise MemoryError()
 
     def __dealloc__(self):
         free(self.path)
+        free(self.loops)
+
+    cdef Below* loop(self, state_t state) except NULL:
+        """The characters that lead a lexer state back to itself.  The pointer holds until the next call."""
+        cdef int32_t length
+        cdef Below* loops
+        if state >= self.n_loops:
+            length = max(16, self.lexer.capacity)
+            loops = <Below*>realloc(self.loops, <size_t>length * sizeof(Below))
+            if loops == NULL:
+                raise MemoryError()
+            memset(loops + self.n_loops, 0, <size_t>(length - self.n_loops) * sizeof(Below))
+            self.loops, self.n_loops = loops, length
+        if self.loops[state].flags == 0:
+            find_loop(self.lexer, state, self.loops + state)
+        return self.loops + state
 
     cdef LexerEntry entry(self, state_t state):
         cdef LexerIndex index
@@ -178,11 +202,16 @@ cdef class LexerIndex:
         cdef LexerEntry entry = LexerEntry()
         cdef Trie trie = self.trie
         cdef Recognizer lexer = self.lexer
-        cdef int32_t node = 1, depth, k, n_nodes = trie.n_nodes, n_classes = lexer.n_classes
+        cdef int32_t node = 1, depth, k, size, n_nodes = trie.n_nodes, n_classes = lexer.n_classes
         cdef state_t before, after
         cdef state_t* path = self.path
         cdef state_t* table = lexer.table
-        cdef Leaving group
+        cdef const Below* below = letters_of(trie).below
+        cdef const Below* loop
+        cdef Leaving group = None
+        for universe in self.universes:
+            if (<Universe>universe).holds(lexer, state):
+                return self.make_within(<Universe>universe, state)
         entry.clear(self.n_words)
         entry.ends_here = lexer.accepting[state]
         groups = {}
@@ -196,16 +225,25 @@ cdef class LexerIndex:
                 table = lexer.table                    # derive may have moved it
             if after == DEAD_STATE:
                 if lexer.accepting[before] and depth > 1:
-                    self.leave(groups, before, node, node + trie.subtree[node], depth - 1)
+                    group = self.leave(groups, group, before, node, node + trie.subtree[node], depth - 1)
                 node += trie.subtree[node]
                 continue
             if lexer.accepting[after] and lexer.ends_at(after):
                 table = lexer.table
-                group = self.leave(groups, after, node + 1, node + trie.subtree[node], depth)
+                group = self.leave(groups, group, after, node + 1, node + trie.subtree[node], depth)
                 group.end_with(trie, node)
                 node += trie.subtree[node]
                 continue
             table = lexer.table
+            size = trie.subtree[node]
+            if size > 1 and (size >= LETTERS_FROM_NODES or (after < self.n_loops and self.loops[after].flags)):
+                loop = self.loop(after)
+                table = lexer.table
+                if is_within(below + node, loop):      # all of it stays in this state
+                    for k in range(trie.first[node], trie.first[node + size]):
+                        set_bit(entry.inner, trie.order[k])
+                    node += size
+                    continue
             path[depth] = after
             for k in range(trie.first[node], trie.first[node + 1]):
                 set_bit(entry.inner, trie.order[k])
@@ -214,16 +252,55 @@ cdef class LexerIndex:
         entry.weigh(self.n_words, False)
         return entry
 
-    cdef Leaving leave(self, dict groups, state_t state, int32_t first_node, int32_t end_node, int32_t depth):
-        """Note that the tokens of a run of siblings leave the lexeme, which ended in `state` after `depth` bytes."""
-        cdef Leaving group
-        number = self.lexer.label_set(state)
-        found = groups.get(number)
-        if found is None:
-            group = groups[number] = Leaving()
-            group.label_set, group.labels, group.ended = number, _LABEL_SETS[number], []
-        else:
-            group = <Leaving>found
+    cdef LexerEntry make_within(self, Universe universe, state_t state):
+        """The entry of a state where only the end of the string is not free: the walk of tokens that hold a closing quote."""
+        cdef LexerEntry entry = LexerEntry()
+        cdef Trie trie = self.trie
+        cdef Recognizer lexer = self.lexer
+        cdef int32_t node = 1, depth, size
+        cdef uint64_t quote = <uint64_t>1 << QUOTE_BYTE
+        cdef state_t after
+        cdef const Below* below = letters_of(trie).below
+        cdef Leaving group = None
+        entry.owner = universe.index.entry(universe.between)
+        entry.inner = entry.owner.inner
+        groups = {}
+        self.path[0] = state
+        while node < trie.n_nodes:
+            size = trie.subtree[node]
+            if trie.byte[node] != QUOTE_BYTE and not below[node].low & quote:
+                node += size
+                continue
+            depth = trie.depth[node]
+            after = lexer.after(self.path[depth - 1], trie.byte[node])
+            if after == DEAD_STATE:
+                node += size
+                continue
+            if lexer.accepting[after]:                 # the closing quote: nothing follows it in the string
+                group = self.leave(groups, group, after, node + 1, node + size, depth)
+                group.end_with(trie, node)
+                node += size
+                continue
+            self.path[depth] = after
+            node += 1
+        entry.leaving = list(groups.values())
+        entry.weigh(0, False)
+        return entry
+
+    cdef Leaving leave(self, dict groups, Leaving last, state_t state, int32_t first_node, int32_t end_node, int32_t depth):
+        """Note that the tokens of a run of siblings leave the lexeme, which ended in `state` after `depth` bytes.
+
+        last : the group of the run before, or None.      Returns the group of this one.
+        """
+        cdef Leaving group = last
+        cdef int32_t number = self.lexer.label_set(state)
+        if last is None or last.label_set != number:
+            found = groups.get(number)
+            if found is None:
+                group = groups[number] = Leaving()
+                group.label_set, group.labels, group.ended = number, _LABEL_SETS[number], []
+            else:
+                group = <Leaving>found
         if first_node < end_node:
             group.add(first_node, end_node, depth)
             group.n_tokens += self.trie.first[end_node] - self.trie.first[first_node]

@@ -28,6 +28,7 @@ cdef class Recognizer:
     cdef int32_t* label_sets       # [n_label_sets]: the number of a state's labels (places.pyx), -1 before it was asked for
     cdef int32_t n_label_sets
     cdef bint is_narrow            # few tokens can be read from any state: not worth an entry of a LexerIndex
+    cdef public Recognizer universe   # a language with all members of this one, for LexerIndex; None if none is known
     cdef object __weakref__
     cdef readonly state_t start    # the state of the empty text; DEAD if the language is empty
 

@@ -31,6 +31,7 @@ cdef class Trie:
     cdef int32_t* depth                # [n_nodes]: bytes from the root
     cdef int32_t* first                # [n_nodes + 1]: tokens at a node are order[first[node] .. first[node + 1])
     cdef token_t* order                # [n_ordered]: ids by bytes; those of a subtree are an interval
+    cdef object letters                # Letters, once a walk wants them
     cdef int32_t root_child[256]       # the child of the root for each byte, -1 where there is none
 
     def __init__(self, tokens, size=None):

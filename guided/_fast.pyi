@@ -13,6 +13,7 @@ Words = npt.NDArray[np.uint32]
 DEAD: int
 
 class Recognizer:
+    universe: Recognizer | None
     @property
     def start(self) -> int: ...
     @property

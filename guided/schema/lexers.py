@@ -15,7 +15,7 @@ from guided.automata.compile import compile_dfa
 from guided.automata.syntax import EMPTY, Both, Literal, Node, Not, Repeat, Words, chars, concat, union
 from guided.errors import ConstraintError, GuidedError
 from guided.limits import DEFAULT_LIMITS, Limits
-from guided.schema.strings import FREE_STRING, Spelling, length_bounds
+from guided.schema.strings import ANY_SPELLING, FREE_STRING, QUOTE, Spelling, counted
 
 # Labels of lexemes.  Those of strings, numbers and keys are followed by the number of the question, or of the name.
 NULL, TRUE, FALSE, OPEN_OBJECT, EMPTY_OBJECT, OPEN_ARRAY, EMPTY_ARRAY = range(7)
@@ -37,24 +37,37 @@ def shared_dfa(alternatives: Alternatives, limits: Limits = DEFAULT_LIMITS) -> _
     return word_list(alternatives) or compile_dfa(dict(alternatives), limits=limits)
 
 
-def part(label: int, node: Node, limits: Limits) -> Part:
-    """A part of a value's lexer: that of one alternative."""
-    bounds = length_bounds(node)
-    if bounds is not None and bounds != (0, None):
-        counted = counted_strings(label)
-        return counted, counted.begin(*bounds)
-    made = shared_dfa(((label, node),), limits)
-    return made, made.start
+def part(label: int, node: Node, limits: Limits, universe: Node | None = None) -> Part:
+    """A part of a value's lexer: that of one alternative.  universe : strings of which all of `node` are some."""
+    about = counted(node)
+    if about is not None and (about[2] is not None or about[1] > (0 if about[0] is ANY_SPELLING else 1)):
+        strings = counted_strings(label, about[0])
+        return strings, strings.begin(*about[1:])
+    return within(shared_dfa(((label, node),), limits), universe)
 
 
-_counted: dict[int, _fast.Counted] = {}
+def within(lexer: _fast.Recognizer, universe: Node | None) -> Part:
+    """A lexer of strings out of a wider language: where they are as free, masks are those of the wider one."""
+    if universe is not None and lexer.universe is None and not isinstance(lexer, _fast.WordList):
+        wider, widest = shared_dfa(((STRING + 1, universe),)), shared_dfa(((STRING + 1, FREE_STRING),))
+        if wider is not widest:
+            wider.universe = widest  # as lengths are asked of any spelling
+        if wider is not lexer is not widest:
+            lexer.universe = wider
+    return lexer, lexer.start
 
 
-def counted_strings(label: int) -> _fast.Counted:
-    """The automaton of all strings of bounded length, one for the whole process until it is large."""
-    found = _counted.get(label)
+_counted: dict[tuple[int, Node], _fast.Counted] = {}
+
+
+def counted_strings(label: int, character: Node) -> _fast.Counted:
+    """The automaton of all strings of one kind of character, of any bounds, one for the process until it is large."""
+    found = _counted.get((label, character))
     if found is None or found.n_states > MAX_COUNTED_STATES:
-        found = _counted[label] = _fast.Counted(shared_dfa(((label, FREE_STRING),)))
+        if len(_counted) >= MAX_KNOWN:
+            _counted.clear()
+        every = concat(QUOTE, Repeat(character, 0, None), QUOTE)
+        found = _counted[label, character] = _fast.Counted(shared_dfa(((label, every),)))
     return found
 
 

@@ -59,15 +59,24 @@ ANY_SPELLING = _any_char()
 FREE_STRING = concat(QUOTE, Repeat(ANY_SPELLING, 0, None), QUOTE)
 
 
-def length_bounds(node: Node) -> tuple[int, int | None] | None:
-    """The least and most characters of a tree that asks nothing else of a string; None for other trees."""
+def counted(node: Node) -> tuple[Node, int, int | None] | None:
+    """(character, least, most) of quoted strings that are a repeat of one kind of character; None for other trees."""
     parts = node.parts if isinstance(node, Concat) else ()
     if len(parts) != 3 or parts[0] is not QUOTE or parts[2] is not QUOTE:
         return None
     body = parts[1]
-    if not isinstance(body, Repeat) or body.node is not ANY_SPELLING or max(body.least, body.most or 0) > MAX_LENGTH:
+    if not isinstance(body, Repeat) or max(body.least, body.most or 0) > MAX_LENGTH or not _is_character(body.node):
         return None
-    return body.least, body.most
+    return body.node, body.least, body.most
+
+
+def _is_character(spelled: Node) -> bool:
+    """Whether a spelled tree is one character: raw, or one escape (a lone backslash stands in no other place)."""
+    if spelled is ANY_SPELLING or isinstance(spelled, Chars):
+        return True
+    return isinstance(spelled, Union) and all(
+        isinstance(part, Chars) or (isinstance(part, Concat) and part.parts[0] == Literal("\\")) for part in spelled.parts
+    )
 
 
 def spell_text(text: str) -> str:

@@ -108,7 +108,8 @@ class ValueLexers:
                 node: Node = self.scalars.spelling.free
             else:
                 node = self.scalars.tree(formula, kind, exact=False)
-            self._plain[key] = None if node == union() else lexers.part(_BASES[kind] + 1, node, self.limits)
+            universe = self.scalars.universe(kind, (formula,)) if kind == "string" else None
+            self._plain[key] = None if node == union() else lexers.part(_BASES[kind] + 1, node, self.limits, universe)
         return self._plain[key]
 
     def _answering(self, link: Link, formulas: tuple[int, ...], kind: str) -> Part:
@@ -129,7 +130,7 @@ class ValueLexers:
             made = lexers.shared_dfa(alternatives, self.limits)
         else:
             made = lexers.restricted_dfa(alternatives, accepted, self.limits)
-        return made, made.start
+        return lexers.within(made, found[0][1] if kind == "string" else None)
 
     def _filtered(self, link: Link, formulas: tuple[int, ...], kind: str) -> Part:
         """The same where an automaton is too large to be built: what may end a value is asked as it is written."""

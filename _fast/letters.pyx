@@ -1,0 +1,136 @@
+# Letters: which characters occur below each node of a trie, so that a walk need not look.  Uses: Trie.
+#
+# A state that every character of a set leads back to (the inside of a string, of a name) reads a whole subtree of the trie
+# in one step if all that is below is in the set.  In a string body that leaves 1 node in 5 to be visited.
+
+
+cdef enum:
+    MULTIPLE = 1                  # characters of several bytes occur below
+    BROKEN = 2                    # bytes occur below that are not UTF-8
+    UNFINISHED = 4                # the node itself is inside a character (of a token read from its first byte)
+    KNOWN = 16                    # of the characters that lead a state back to itself
+    INVALID_BYTES = 8             # states of utf8_after: 0 between characters, 1 to 3 bytes missing, 4 to 7 special seconds
+    LETTERS_FROM_NODES = 32       # subtrees worth finding out how a state goes on
+
+
+cdef struct Below:
+    uint64_t low                  # ASCII characters, a bit each
+    uint64_t high
+    uint8_t flags
+
+
+cdef inline int32_t utf8_after(int32_t state, uint8_t byte) noexcept nogil:
+    """One byte of UTF-8 (RFC 3629, section 4)."""
+    if state == 0:
+        if byte < 0x80:
+            return 0
+        if byte < 0xC2 or byte > 0xF4:
+            return INVALID_BYTES
+        if byte < 0xE0:
+            return 1
+        if byte < 0xF0:
+            return 4 if byte == 0xE0 else 5 if byte == 0xED else 2
+        return 6 if byte == 0xF0 else 7 if byte == 0xF4 else 3
+    if state == INVALID_BYTES or byte & 0xC0 != 0x80:
+        return INVALID_BYTES
+    if state <= 3:
+        return state - 1
+    if state == 4:
+        return 1 if byte >= 0xA0 else INVALID_BYTES
+    if state == 5:
+        return 1 if byte < 0xA0 else INVALID_BYTES
+    if state == 6:
+        return 2 if byte >= 0x90 else INVALID_BYTES
+    return 2 if byte < 0x90 else INVALID_BYTES
+
+
+cdef inline void add_letter(Below* set, uint8_t byte) noexcept nogil:
+    if byte < 64:
+        set.low |= <uint64_t>1 << byte
+    else:
+        set.high |= <uint64_t>1 << (byte - 64)
+
+
+@cython.final
+cdef class Letters:
+    """The characters below each node of a trie, its own byte apart.  24 bytes a node."""
+    cdef Below* below             # [n_nodes]
+
+    def __dealloc__(self):
+        free(self.below)
+
+    def __init__(self, Trie trie):
+        cdef int32_t node, child, end
+        cdef int32_t* path = <int32_t*>calloc(trie.max_depth + 1, sizeof(int32_t))
+        cdef uint8_t* states = <uint8_t*>calloc(trie.n_nodes, 1)
+        cdef Below* below = <Below*>calloc(trie.n_nodes, sizeof(Below))
+        cdef Below* here
+        self.below = below
+        if path == NULL or states == NULL or below == NULL:
+            free(path); free(states)
+            raise MemoryError()
+        for node in range(1, trie.n_nodes):
+            path[trie.depth[node]] = utf8_after(path[trie.depth[node] - 1], trie.byte[node])
+            states[node] = <uint8_t>path[trie.depth[node]]
+        for node in range(trie.n_nodes - 1, -1, -1):
+            here = below + node
+            child, end = node + 1, node + trie.subtree[node]
+            while child < end:
+                here.low |= below[child].low
+                here.high |= below[child].high
+                here.flags |= below[child].flags & (MULTIPLE | BROKEN)
+                if trie.byte[child] < 0x80:
+                    add_letter(here, trie.byte[child])
+                else:
+                    here.flags |= MULTIPLE
+                if states[child] == INVALID_BYTES:
+                    here.flags |= BROKEN
+                child += trie.subtree[child]
+            if states[node]:
+                here.flags |= UNFINISHED
+        free(path); free(states)
+
+
+cdef Letters letters_of(Trie trie):
+    """Made once for a trie."""
+    if trie.letters is None:
+        trie.letters = Letters(trie)
+    return <Letters>trie.letters
+
+
+cdef bint is_within(const Below* below, const Below* loop) noexcept nogil:
+    """Whether all that is below a node leads a state back to itself, whose characters that do are `loop`."""
+    return (not below.low & ~loop.low and not below.high & ~loop.high
+            and (not below.flags or (below.flags == MULTIPLE and loop.flags & MULTIPLE)))
+
+
+cdef int find_loop(Recognizer language, state_t state, Below* loop) except -1:
+    """The characters that lead `state` back to itself: ASCII ones each, all others together."""
+    cdef int32_t byte
+    loop.low = loop.high = 0
+    loop.flags = KNOWN
+    for byte in range(128):
+        if language.after(state, <uint8_t>byte) == state:
+            add_letter(loop, <uint8_t>byte)
+    if (loop.low or loop.high) and returns(language, state, state, 0):
+        loop.flags |= MULTIPLE
+    return 0
+
+
+cdef bint returns(Recognizer language, state_t state, state_t back, int32_t utf8) except -1:
+    """Whether all characters of several bytes lead from `state`, after a part of one, to the state `back`."""
+    cdef int32_t byte, rest, last_column = -1, last_rest = -1
+    cdef state_t after
+    for byte in range(0x80, 0x100):
+        rest = utf8_after(utf8, <uint8_t>byte)
+        if rest == INVALID_BYTES:
+            continue
+        if language.byte_class[byte] == last_column and rest == last_rest:
+            continue                                     # as the byte before
+        last_column, last_rest = language.byte_class[byte], rest
+        after = language.after(state, <uint8_t>byte)
+        if after == DEAD_STATE or (rest == 0 and after != back):
+            return False
+        if rest and (language.accepting[after] or not returns(language, after, back, rest)):
+            return False
+    return True
