@@ -31,22 +31,40 @@ cdef class MachineIndex(Index):
         """Set the bit of every token below a run of siblings that can be read from `start`; the walk of walk.pyx by places."""
         cdef Machine machine = <Machine>self.recognizer
         cdef int32_t node = first_node, depth, k
+        cdef Place* before
         cdef Place* here
+        cdef ContextFacts* facts
+        cdef Recognizer lexer
+        cdef state_t after
         cdef int moved
         if node >= end_node:
             return 0
         self.way[trie.depth[node] - 1] = start[0]
+        machine.enter(self.way + trie.depth[node] - 1)
         while node < end_node:
             depth = trie.depth[node]
-            here = self.way + depth
-            here[0] = self.way[depth - 1]
-            moved = machine.move(here, trie.byte[node])
-            if moved != 1:
-                if moved == DOUBT_STATE:
-                    for k in range(trie.first[node], trie.first[node + trie.subtree[node]]):
-                        doubtful.append(trie.order[k])
+            before, here = self.way + depth - 1, self.way + depth
+            facts = machine.facts + before.context     # known: the place was entered
+            if facts.lexer == NULL:
                 node += trie.subtree[node]
                 continue
+            lexer = <Recognizer>facts.lexer
+            after = lexer.after(before.lexer_state, trie.byte[node])
+            if after == DEAD_STATE and not lexer.accepting[before.lexer_state] and before.other == DEAD_STATE:
+                node += trie.subtree[node]             # most bytes: dead in the lexeme, which cannot end here either
+                continue
+            here[0] = before[0]
+            if after >= 0 and before.other == DEAD_STATE and before.text == NO_TEXT and not lexer.ends_at(after):
+                here.lexer_state = after               # most others: inside the lexeme
+            else:
+                moved = machine.move(here, trie.byte[node])
+                if moved != 1:
+                    if moved == DOUBT_STATE:
+                        for k in range(trie.first[node], trie.first[node + trie.subtree[node]]):
+                            doubtful.append(trie.order[k])
+                    node += trie.subtree[node]
+                    continue
+                machine.enter(here)
             for k in range(trie.first[node], trie.first[node + 1]):
                 set_bit(mask, trie.order[k])
             node += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from guided.automata.syntax import (
+    SURROGATES,
     Ahead,
     Both,
     Chars,
@@ -104,3 +105,26 @@ class FactsOf:
             return Facts(any(p.nullable for p in parts), all(p.is_empty for p in parts), **around)
         assert isinstance(node, Repeat)
         return Facts(node.least == 0 or parts[0].nullable, node.least > 0 and parts[0].is_empty, **around)
+
+
+def surely_holds_text(root: Node) -> bool:
+    """Whether a tree of text has a member with a character in UTF-8 at every place; False where that is not plain to see."""
+    stack: list[Node] = [root]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Chars):
+            if not any(low < SURROGATES[0] or high > SURROGATES[1] for low, high in node.ranges):
+                return False
+        elif isinstance(node, Concat):
+            stack.extend(node.parts)
+        elif isinstance(node, Union):
+            stack.append(node.parts[0])
+        elif isinstance(node, Repeat):
+            if node.least:
+                stack.append(node.node)
+        elif isinstance(node, Words):
+            if not node.texts:
+                return False
+        elif not isinstance(node, Literal):
+            return False
+    return True

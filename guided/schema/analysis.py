@@ -37,7 +37,8 @@ class Needed:
     n_written: int
 
 
-Rule = tuple[str, Goal | None, Residual | Needed | None, int]  # text, member's goal (so many times), what is left after it
+# (text, or the formula and kind of a scalar; the member's goal, so many times; what is left after it)
+Rule = tuple[str | tuple[int, str], Goal | None, Residual | Needed | None, int]
 Unknown = Goal | Residual | Needed
 
 
@@ -168,9 +169,8 @@ class Analysis:
             if kind in ("null", "true", "false"):
                 yield kind, None, None, 1
             elif kind in ("string", "number"):
-                text = self.scalars.shortest(formula, kind)
-                if text is not None:
-                    yield text, None, None, 1
+                if self.scalars.exists(formula, kind):
+                    yield (formula, kind), None, None, 1
             elif self._is_simple(goal, kind):
                 yield "{", None, Needed(goal, 0), 1
             else:
@@ -410,7 +410,7 @@ class Analysis:
             formula = self.locations.goal_formula(goal, kind)
             if formula == FALSE:
                 continue
-            if kind in ("string", "number") and self.scalars.shortest(formula, kind) is None:
+            if kind in ("string", "number") and not self.scalars.exists(formula, kind):
                 continue
             return False
         return True
@@ -438,7 +438,8 @@ class Analysis:
                     part, is_first = part
                 if part not in self._rules and (part in self._without or not self._search(part)):
                     raise ValueError("there is no value")
-                text, goal, after, count = self._rules[part]
+                written, goal, after, count = self._rules[part]
+                text = written if isinstance(written, str) else self.scalars.shortest(*written) or ""
                 if isinstance(part, tuple):  # a value
                     if after is not None:
                         parts.append((after, True))

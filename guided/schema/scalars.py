@@ -15,6 +15,7 @@ from fractions import Fraction
 from functools import reduce
 
 from guided import _fast
+from guided.automata.facts import surely_holds_text
 from guided.automata.syntax import Both, Node, Not, Words, union
 from guided.errors import LimitExceeded
 from guided.schema.formula import FALSE, TRUE, Atom, Cube
@@ -39,6 +40,7 @@ class Scalars:
         self.limits = replace(given, max_dfa_states=min(given.max_dfa_states, MAX_PRODUCT))
         self._trees: dict[tuple[int, str, bool], Node] = {}
         self._shortest: dict[tuple[int, str], str | None] = {}
+        self._exists: dict[tuple[int, str], bool] = {}
 
     def spender(self) -> Callable[[int], None]:
         """Counts steps; raises LimitExceeded (max_formula_steps) at the end."""
@@ -308,6 +310,44 @@ class Scalars:
         if key not in self._shortest:
             self._shortest[key] = self._find_shortest(formula, kind)
         return self._shortest[key]
+
+    def exists(self, formula: int, kind: str) -> bool:
+        """Whether some string or number fits, found without a text where that is plain to see."""
+        key = (formula, kind)
+        found = self._exists.get(key)
+        if found is None:
+            is_plain = self._is_plainly_met(formula, kind) if formula not in (TRUE, FALSE) else formula == TRUE
+            found = self._exists[key] = is_plain or self.shortest(formula, kind) is not None
+        return found
+
+    def _is_plainly_met(self, formula: int, kind: str) -> bool:
+        """Whether a conjunction surely holds for some text: one list, one pattern, or bounds that leave room."""
+        units = self.formulas.units(formula)
+        if len(units) != len(self.formulas.conjuncts(formula)):
+            return False
+        least, most = Decimal(-(10**15)), Decimal(10**15)  # numbers far within the digits that are written
+        n_lists = n_patterns = n_bounds = 0
+        for unit in units:
+            atom = self.formulas.payload(unit)
+            if atom[0] in ("strings", "numbers") and unit > 0:
+                n_lists += 1
+            elif atom[0] == "text" and unit > 0 and surely_holds_text(self.locations.trees[atom[1]]):
+                n_patterns += 1
+            elif atom[0] == "length":
+                n_bounds += 1
+                if unit > 0:
+                    least = max(least, Decimal(atom[1]))
+                else:
+                    most = min(most, Decimal(atom[1] - 1))
+            elif atom[0] == "low" and unit > 0:
+                least = max(least, atom[1])
+            elif atom[0] == "high" and unit > 0:
+                most = min(most, atom[1])
+            elif atom[0] != "integer" or unit < 0:
+                return False
+        if kind == "string":
+            return n_lists + n_patterns == (0 if n_bounds else 1) and least <= most
+        return n_lists == 0 and most - least >= 2  # an integer lies strictly between
 
     def _find_shortest(self, formula: int, kind: str) -> str | None:
         found = self._guessed_text(formula) if kind == "string" else self._guessed_number(formula)
