@@ -34,6 +34,24 @@ cdef class DisjointIndex(LexerIndex):
         entry.weigh(self.n_words, True)
         return entry
 
+    cdef LexerEntry chain(self, Leaving before, state_t state):
+        cdef LexerEntry entry = LexerEntry(), part
+        cdef LexerIndex index
+        cdef int32_t word
+        if state != self.lexer.start:
+            return LexerIndex.chain(self, before, state)
+        entry.clear(self.n_words)
+        entry.leaving = []
+        for index, begin in zip(self.indexes, self.begins):
+            if begin == DEAD_STATE:
+                continue
+            part = before.chain_with(index, begin, 1)
+            for word in range(self.n_words):
+                entry.inner[word] |= part.inner[word]
+            entry.leaving += part.leaving
+        entry.weigh(self.n_words, True)
+        return entry
+
 
 cdef class Profile:
     """What tokens do to a string from one state of Counted.inner, by the number of characters that takes."""
@@ -76,14 +94,13 @@ cdef class CountedIndex(LexerIndex):
         if here.need:                                  # the same tokens stay inside, fewer leave
             entry = LexerEntry()
             entry.owner = self.entry(lexer.intern(here.inner, 0, here.room))
-            entry.inner, entry.ends_here = entry.owner.inner, entry.owner.ends_here
+            entry.inner = entry.owner.inner
         else:
             entry = LexerEntry()
             entry.clear(self.n_words)
             fitting = profile.offset[min(here.room, profile.most) + 1]
             for k in range(fitting):
                 set_bit(entry.inner, profile.tokens[k])
-            entry.ends_here = lexer.accepting[state]
         entry.leaving = [group for characters, group in profile.leaving
                          if here.need <= characters and (characters <= here.room or here.room == ANY_ROOM)]
         entry.weigh(0 if here.need else self.n_words, True)

@@ -13,6 +13,8 @@ cdef enum:
     MERGE_FROM_SEGMENTS = 32
     MERGE_UP_TO_TOKENS = 16_384
     MERGE_AFTER_USES = 8
+    CHAIN_AFTER_USES = 2          # the second context that reads on with the same lexer
+    MAX_CHAINED = 64              # lexers that read on after one group
     MAX_LEXERS = 2048             # lexers whose indexes are kept for the next request
     MAX_LEXER_BYTES = 128 << 20   # inner masks and leaving tokens of the whole process; beyond it all are dropped and made anew
 
@@ -43,6 +45,7 @@ cdef class Leaving:
     cdef int64_t n_tokens         # tokens below the segments
     cdef int32_t n_uses           # contexts that asked
     cdef Trie remainders          # the segments merged, tokens by remainder; None until it pays
+    cdef dict chained             # next lexer -> uses so far, or the LexerEntry of what is left of the tokens (chain)
 
     def __dealloc__(self):
         free(self.segments)
@@ -74,6 +77,21 @@ cdef class Leaving:
         self.segments[self.n_segments] = Segment(first_node, end_node, depth)
         self.n_segments += 1
         return 0
+
+    cdef LexerEntry chain_with(self, LexerIndex index, state_t state, int32_t pays_from):
+        """The entry, for what is left of the tokens, of the lexer that reads on; None until so many contexts have asked."""
+        if self.chained is None:
+            self.chained = {}
+        found = self.chained.get((index.lexer, state), 0)
+        if isinstance(found, LexerEntry):
+            return <LexerEntry>found
+        if len(self.chained) >= MAX_CHAINED:
+            self.chained.clear()
+        found += 1
+        if found >= pays_from:
+            found = index.chain(self, state)
+        self.chained[index.lexer, state] = found
+        return <LexerEntry>found if isinstance(found, LexerEntry) else None
 
     cdef int merge_if_it_pays(self, Trie trie) except -1:
         """Count a use, and make the trie of what is left of the tokens after their lexeme."""
@@ -120,7 +138,6 @@ cdef class LexerEntry:
     cdef word_t* inner            # [n_words] tokens that stay inside the lexeme
     cdef LexerEntry owner         # the entry whose memory `inner` is; None if it is this one's own
     cdef list leaving             # list[Leaving]
-    cdef bint ends_here           # the lexeme may end before the token: its first byte may be dead here
     cdef int64_t n_bytes          # memory, estimated
 
     def __dealloc__(self):
@@ -202,21 +219,49 @@ cdef class LexerIndex:
         cdef LexerEntry entry = LexerEntry()
         cdef Trie trie = self.trie
         cdef Recognizer lexer = self.lexer
-        cdef int32_t node = 1, depth, k, size, n_nodes = trie.n_nodes, n_classes = lexer.n_classes
+        cdef int32_t node
+        cdef Leaving group = None
+        for universe in self.universes:
+            if (<Universe>universe).holds(lexer, state):
+                return self.make_within(<Universe>universe, state)
+        entry.clear(self.n_words)
+        groups = {}
+        self.walk(entry, groups, state, 1, trie.n_nodes)
+        if lexer.accepting[state]:                     # the first bytes that the lexer cannot read end its lexeme
+            node = 1
+            while node < trie.n_nodes:
+                if lexer.after(state, trie.byte[node]) == DEAD_STATE:
+                    group = self.leave(groups, group, state, node, node + trie.subtree[node], 0)
+                node += trie.subtree[node]
+        entry.leaving = list(groups.values())
+        entry.weigh(self.n_words, False)
+        return entry
+
+    cdef LexerEntry chain(self, Leaving before, state_t state):
+        """The entry of `state` for what is left of the tokens that leave another lexeme, which must not be empty here."""
+        cdef LexerEntry entry = LexerEntry()
+        cdef int32_t number
+        entry.clear(self.n_words)
+        groups = {}
+        for number in range(before.n_segments):
+            self.walk(entry, groups, state, before.segments[number].first_node, before.segments[number].end_node)
+        entry.leaving = list(groups.values())
+        entry.weigh(self.n_words, False)
+        return entry
+
+    cdef int walk(self, LexerEntry entry, dict groups, state_t state, int32_t node, int32_t end_node) except -1:
+        """Read a run of siblings, and what is below them, from a state: tokens that stay go into the entry, others into groups."""
+        cdef Trie trie = self.trie
+        cdef Recognizer lexer = self.lexer
+        cdef int32_t depth, k, size, n_classes = lexer.n_classes, top = trie.depth[node] if node < end_node else 1
         cdef state_t before, after
         cdef state_t* path = self.path
         cdef state_t* table = lexer.table
         cdef const Below* below = letters_of(trie).below
         cdef const Below* loop
         cdef Leaving group = None
-        for universe in self.universes:
-            if (<Universe>universe).holds(lexer, state):
-                return self.make_within(<Universe>universe, state)
-        entry.clear(self.n_words)
-        entry.ends_here = lexer.accepting[state]
-        groups = {}
-        path[0] = state
-        while node < n_nodes:
+        path[top - 1] = state
+        while node < end_node:
             depth = trie.depth[node]
             before = path[depth - 1]
             after = table[<size_t>before * n_classes + lexer.byte_class[trie.byte[node]]]
@@ -224,7 +269,7 @@ cdef class LexerIndex:
                 after = lexer.after(before, trie.byte[node])
                 table = lexer.table                    # derive may have moved it
             if after == DEAD_STATE:
-                if lexer.accepting[before] and depth > 1:
+                if lexer.accepting[before] and depth > top:
                     group = self.leave(groups, group, before, node, node + trie.subtree[node], depth - 1)
                 node += trie.subtree[node]
                 continue
@@ -248,9 +293,7 @@ cdef class LexerIndex:
             for k in range(trie.first[node], trie.first[node + 1]):
                 set_bit(entry.inner, trie.order[k])
             node += 1
-        entry.leaving = list(groups.values())
-        entry.weigh(self.n_words, False)
-        return entry
+        return 0
 
     cdef LexerEntry make_within(self, Universe universe, state_t state):
         """The entry of a state where only the end of the string is not free: the walk of tokens that hold a closing quote."""

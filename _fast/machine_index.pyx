@@ -75,11 +75,8 @@ cdef class MachineIndex(Index):
         cdef Trie trie = self.trie
         cdef Recognizer lexer
         cdef LexerEntry entry
-        cdef Leaving group
-        cdef Place place = machine.places[state], after
+        cdef Place place = machine.places[state]
         cdef ContextFacts* facts = machine.about(place.context)
-        cdef int32_t node, number
-        cdef int left
         if facts.lexer == NULL:
             return 0
         lexer = <Recognizer>facts.lexer
@@ -93,36 +90,62 @@ cdef class MachineIndex(Index):
             return 0
         entry = self.lexemes_of(lexer).entry(place.lexer_state)
         memcpy(mask, entry.inner, <size_t>self.n_words * sizeof(word_t))
+        self.leave_lexeme(entry, &place, mask, doubtful)
+        if doubtful:
+            self.doubtful[state] = doubtful
+        return 0
+
+    cdef int leave_lexeme(self, LexerEntry entry, const Place* place, word_t* mask, list doubtful) except -1:
+        """Set the bits of the tokens that leave the lexeme of a place; calls itself once per lexeme that a token may hold."""
+        cdef Machine machine = <Machine>self.recognizer
+        cdef Place after
+        cdef Leaving group
+        cdef int32_t number
+        cdef int left
         for group in entry.leaving:
-            after = place
+            after = place[0]
             left = machine.leave_with(&after, group.label_set)
             if left == DOUBT_STATE:
                 self.collect(group, doubtful)
-                continue
-            if left == 0:
-                continue
-            for number in range(group.n_enders):
-                set_bit(mask, group.enders[number])
-            group.merge_if_it_pays(trie)
-            if group.remainders is not None:
-                self.read(group.remainders, &after, mask, 1, group.remainders.n_nodes, doubtful)
-            else:
+            elif left == 1:
+                for number in range(group.n_enders):
+                    set_bit(mask, group.enders[number])
+                if group.n_segments:
+                    self.read_on(group, &after, mask, doubtful)
+        return 0
+
+    cdef int read_on(self, Leaving group, Place* place, word_t* mask, list doubtful) except -1:
+        """Set the bits of a group's tokens whose rest can be read from the place behind their first lexeme."""
+        cdef Machine machine = <Machine>self.recognizer
+        cdef Trie trie = self.trie
+        cdef ContextFacts* facts = machine.enter(place)
+        cdef LexerEntry entry = None
+        cdef Recognizer lexer
+        cdef Place there = place[0]
+        cdef int32_t number
+        if facts.lexer == NULL:
+            return 0
+        lexer = <Recognizer>facts.lexer
+        if facts.fallback != DEAD_STATE and machine.fall_back(&there):
+            entry = group.chain_with(self.lexemes_of(<Recognizer>machine.about(there.context).lexer), there.lexer_state,
+                                     CHAIN_AFTER_USES)
+        elif not lexer.is_narrow:
+            entry = group.chain_with(self.lexemes_of(lexer), place.lexer_state, CHAIN_AFTER_USES)
+        if entry is not None:
+            for number in range(self.n_words):
+                mask[number] |= entry.inner[number]
+            self.leave_lexeme(entry, &there, mask, doubtful)
+            if there.context != place.context:         # the fallback's tokens, but for those that agree with the lexer
                 for number in range(group.n_segments):
-                    self.read(trie, &after, mask, group.segments[number].first_node, group.segments[number].end_node,
-                              doubtful)
-        if entry.ends_here:                            # the first bytes that the lexer cannot read end its lexeme
-            after = place
-            left = machine.leave(&after)
-            node = 1
-            while left != 0 and node < trie.n_nodes:
-                if lexer.after(place.lexer_state, trie.byte[node]) == DEAD_STATE:
-                    if left == 1:
-                        self.read(trie, &after, mask, node, node + trie.subtree[node], doubtful)
-                    else:
-                        self.add_all(node, doubtful)
-                node += trie.subtree[node]
-        if doubtful:
-            self.doubtful[state] = doubtful
+                    self.except_known(place, lexer, mask, group.segments[number].first_node,
+                                      group.segments[number].end_node, doubtful)
+            return 0
+        group.merge_if_it_pays(trie)
+        if group.remainders is not None:
+            self.read(group.remainders, place, mask, 1, group.remainders.n_nodes, doubtful)
+        else:
+            for number in range(group.n_segments):
+                self.read(trie, place, mask, group.segments[number].first_node, group.segments[number].end_node, doubtful)
         return 0
 
     cdef int fill_exceptions(self, state_t state, Recognizer lexer, word_t* mask) except -1:
@@ -132,8 +155,7 @@ cdef class MachineIndex(Index):
         """
         cdef Machine machine = <Machine>self.recognizer
         cdef Trie trie = self.trie
-        cdef int32_t node = 1, depth, k
-        cdef state_t after, other
+        cdef state_t other
         cdef token_t token
         cdef Place place = machine.places[state], there = place
         doubtful = []
@@ -143,10 +165,23 @@ cdef class MachineIndex(Index):
             for token in self.eos_ids:                 # whether the text may end is for the state itself to say
                 clear_bit(mask, token)
             doubtful.extend(self.doubtful.get(other, ()))
-        lexer_path = array("i", bytes(4 * (trie.max_depth + 1)))
-        cdef state_t[::1] path = lexer_path
-        path[0] = place.lexer_state
-        while node < trie.n_nodes:
+        self.except_known(&place, lexer, mask, 1, trie.n_nodes, doubtful)
+        if doubtful:
+            self.doubtful[state] = [token for token in doubtful if not has_bit(mask, token)]
+        return 0
+
+    cdef int except_known(self, const Place* place, Recognizer lexer, word_t* mask, int32_t node, int32_t end_node,
+                          list doubtful) except -1:
+        """Put right, in a mask of the fallback, the tokens of a run of siblings that agree with the place's own lexer."""
+        cdef Machine machine = <Machine>self.recognizer
+        cdef Trie trie = self.trie
+        cdef int32_t depth, k
+        cdef state_t after
+        cdef Place there
+        cdef state_t* path = self.path
+        if node < end_node:
+            path[trie.depth[node] - 1] = place.lexer_state
+        while node < end_node:
             depth = trie.depth[node]
             after = lexer.after(path[depth - 1], trie.byte[node])
             if after == DEAD_STATE:
@@ -155,7 +190,7 @@ cdef class MachineIndex(Index):
             if lexer.ends_at(after):
                 for k in range(trie.first[node], trie.first[node + trie.subtree[node]]):
                     clear_bit(mask, trie.order[k])
-                there = place
+                there = place[0]
                 if machine.leave_with(&there, lexer.label_set(after)) == 1:
                     for k in range(trie.first[node], trie.first[node + 1]):
                         set_bit(mask, trie.order[k])
@@ -166,15 +201,7 @@ cdef class MachineIndex(Index):
             for k in range(trie.first[node], trie.first[node + 1]):
                 set_bit(mask, trie.order[k])
             node += 1
-        if doubtful:
-            self.doubtful[state] = [token for token in doubtful if not has_bit(mask, token)]
         return 0
-
-    cdef void add_all(self, int32_t node, list tokens):
-        """All tokens below a node of the vocabulary's trie, itself included."""
-        cdef int32_t k
-        for k in range(self.trie.first[node], self.trie.first[node + self.trie.subtree[node]]):
-            tokens.append(self.trie.order[k])
 
     cdef void collect(self, Leaving group, list tokens):
         """All tokens of a group."""
