@@ -136,6 +136,12 @@ cdef class LexerEntry:
             raise MemoryError()
         return 0
 
+    cdef inline void stay(self, Trie trie, int32_t first_node, int32_t end_node) noexcept:
+        """The tokens of a run of nodes stay inside."""
+        cdef int32_t k
+        for k in range(trie.first[first_node], trie.first[end_node]):
+            set_bit(self.inner, trie.order[k])
+
     cdef int weigh(self, int32_t n_words, bint is_shared) except -1:
         """Count the memory of a finished entry.  is_shared : its leaving tokens are those of other entries."""
         global lexer_bytes
@@ -172,8 +178,8 @@ cdef class LexerIndex:
         free(self.path)
         free(self.loops)
 
-    cdef Below* loop(self, state_t state) except NULL:
-        """The characters that lead a lexer state back to itself.  The pointer holds until the next call."""
+    cdef int learn_loop(self, state_t state) except -1:
+        """Find out which characters lead a lexer state back to itself."""
         cdef int32_t length
         cdef Below* loops
         if state >= self.n_loops:
@@ -183,9 +189,7 @@ cdef class LexerIndex:
                 raise MemoryError()
             memset(loops + self.n_loops, 0, <size_t>(length - self.n_loops) * sizeof(Below))
             self.loops, self.n_loops = loops, length
-        if self.loops[state].flags == 0:
-            find_loop(self.lexer, state, self.loops + state)
-        return self.loops + state
+        return find_loop(self.lexer, state, self.loops + state)
 
     cdef LexerEntry entry(self, state_t state):
         cdef LexerIndex index
@@ -202,52 +206,53 @@ cdef class LexerIndex:
         cdef LexerEntry entry = LexerEntry()
         cdef Trie trie = self.trie
         cdef Recognizer lexer = self.lexer
-        cdef int32_t node = 1, depth, k, size, n_nodes = trie.n_nodes, n_classes = lexer.n_classes
+        cdef int32_t node = 1, inside = 1, depth, size, n_nodes = trie.n_nodes, n_classes = lexer.n_classes
         cdef state_t before, after
         cdef state_t* path = self.path
-        cdef state_t* table = lexer.table
+        cdef state_t* table
         cdef const Below* below = letters_of(trie).below
-        cdef const Below* loop
         cdef Leaving group = None
         for universe in self.universes:
             if (<Universe>universe).holds(lexer, state):
                 return self.make_within(<Universe>universe, state)
         entry.clear(self.n_words)
         entry.ends_here = lexer.accepting[state]
-        groups = {}
+        groups, table = {}, lexer.table
         path[0] = state
-        while node < n_nodes:
+        while node < n_nodes:                          # all nodes from `inside` up to here stay inside
             depth = trie.depth[node]
             before = path[depth - 1]
             after = table[<size_t>before * n_classes + lexer.byte_class[trie.byte[node]]]
             if after == UNKNOWN_STATE:
                 after = lexer.after(before, trie.byte[node])
                 table = lexer.table                    # derive may have moved it
+            size = trie.subtree[node]
             if after == DEAD_STATE:
+                entry.stay(trie, inside, node)
                 if lexer.accepting[before] and depth > 1:
-                    group = self.leave(groups, group, before, node, node + trie.subtree[node], depth - 1)
-                node += trie.subtree[node]
+                    group = self.leave(groups, group, before, node, node + size, depth - 1)
+                node += size
+                inside = node
                 continue
             if lexer.accepting[after] and lexer.ends_at(after):
                 table = lexer.table
-                group = self.leave(groups, group, after, node + 1, node + trie.subtree[node], depth)
+                entry.stay(trie, inside, node)
+                group = self.leave(groups, group, after, node + 1, node + size, depth)
                 group.end_with(trie, node)
-                node += trie.subtree[node]
+                node += size
+                inside = node
                 continue
-            table = lexer.table
-            size = trie.subtree[node]
-            if size > 1 and (size >= LETTERS_FROM_NODES or (after < self.n_loops and self.loops[after].flags)):
-                loop = self.loop(after)
-                table = lexer.table
-                if is_within(below + node, loop):      # all of it stays in this state
-                    for k in range(trie.first[node], trie.first[node + size]):
-                        set_bit(entry.inner, trie.order[k])
-                    node += size
+            if size > 1:
+                if size >= LETTERS_FROM_NODES and (after >= self.n_loops or self.loops[after].flags == 0):
+                    self.learn_loop(after)
+                    table = lexer.table
+                if after < self.n_loops and self.loops[after].flags & LOOPS and is_within(below + node, self.loops + after):
+                    node += size                       # all of it stays in this state
                     continue
+            table = lexer.table
             path[depth] = after
-            for k in range(trie.first[node], trie.first[node + 1]):
-                set_bit(entry.inner, trie.order[k])
             node += 1
+        entry.stay(trie, inside, node)
         entry.leaving = list(groups.values())
         entry.weigh(self.n_words, False)
         return entry
