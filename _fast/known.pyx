@@ -53,12 +53,6 @@ def known_tokens(Index index not None, state_t state, word_t[::1] accepted, word
             machine_index.collect(group, leaving)
         for token in leaving:
             set_bit(&undecided[0], token)
-        node = 1
-        while entry.ends_here and node < trie.n_nodes:     # bytes that the lexer cannot read end its lexeme
-            if lexer.after(lexer_state, trie.byte[node]) == DEAD_STATE:
-                for k in range(trie.first[node], trie.first[node + trie.subtree[node]]):
-                    set_bit(&undecided[0], trie.order[k])
-            node += trie.subtree[node]
     for token in index.eos_ids:
         clear_bit(&accepted[0], token)
         if index.recognizer.accepting[state]:

@@ -9,6 +9,7 @@ cdef enum:
     BROKEN = 2                    # bytes occur below that are not UTF-8
     UNFINISHED = 4                # the node itself is inside a character (of a token read from its first byte)
     KNOWN = 16                    # of the characters that lead a state back to itself
+    LOOPS = 32                    # there are some
     INVALID_BYTES = 8             # states of utf8_after: 0 between characters, 1 to 3 bytes missing, 4 to 7 special seconds
     LETTERS_FROM_NODES = 32       # subtrees worth finding out how a state goes on
 
@@ -98,7 +99,7 @@ cdef Letters letters_of(Trie trie):
     return <Letters>trie.letters
 
 
-cdef bint is_within(const Below* below, const Below* loop) noexcept nogil:
+cdef inline bint is_within(const Below* below, const Below* loop) noexcept nogil:
     """Whether all that is below a node leads a state back to itself, whose characters that do are `loop`."""
     return (not below.low & ~loop.low and not below.high & ~loop.high
             and (not below.flags or (below.flags == MULTIPLE and loop.flags & MULTIPLE)))
@@ -112,8 +113,10 @@ cdef int find_loop(Recognizer language, state_t state, Below* loop) except -1:
     for byte in range(128):
         if language.after(state, <uint8_t>byte) == state:
             add_letter(loop, <uint8_t>byte)
-    if (loop.low or loop.high) and returns(language, state, state, 0):
-        loop.flags |= MULTIPLE
+    if loop.low or loop.high:
+        loop.flags |= LOOPS
+        if returns(language, state, state, 0):
+            loop.flags |= MULTIPLE
     return 0
 
 

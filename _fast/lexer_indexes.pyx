@@ -37,7 +37,6 @@ cdef class DisjointIndex(LexerIndex):
     cdef LexerEntry chain(self, Leaving before, state_t state):
         cdef LexerEntry entry = LexerEntry(), part
         cdef LexerIndex index
-        cdef int32_t word
         if state != self.lexer.start:
             return LexerIndex.chain(self, before, state)
         entry.clear(self.n_words)
@@ -46,9 +45,9 @@ cdef class DisjointIndex(LexerIndex):
             if begin == DEAD_STATE:
                 continue
             part = before.chain_with(index, begin, 1)
-            for word in range(self.n_words):
-                entry.inner[word] |= part.inner[word]
+            part.add_to(entry.inner, self.n_words)
             entry.leaving += part.leaving
+        entry.thin(self.n_words)
         entry.weigh(self.n_words, True)
         return entry
 

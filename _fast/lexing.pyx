@@ -14,6 +14,7 @@ cdef enum:
     MERGE_UP_TO_TOKENS = 16_384
     MERGE_AFTER_USES = 8
     CHAIN_AFTER_USES = 2          # the second context that reads on with the same lexer
+    MAX_FEW = 256                 # tokens that are listed rather than kept as a mask
     MAX_CHAINED = 64              # lexers that read on after one group
     MAX_LEXERS = 2048             # lexers whose indexes are kept for the next request
     MAX_LEXER_BYTES = 128 << 20   # inner masks and leaving tokens of the whole process; beyond it all are dropped and made anew
@@ -135,7 +136,9 @@ cdef class Leaving:
 @cython.final
 cdef class LexerEntry:
     """One lexer state's view of the vocabulary."""
-    cdef word_t* inner            # [n_words] tokens that stay inside the lexeme
+    cdef word_t* inner            # [n_words] tokens that stay inside the lexeme; NULL if those are listed in `few`
+    cdef token_t* few             # [n_few]
+    cdef int32_t n_few
     cdef LexerEntry owner         # the entry whose memory `inner` is; None if it is this one's own
     cdef list leaving             # list[Leaving]
     cdef int64_t n_bytes          # memory, estimated
@@ -145,6 +148,35 @@ cdef class LexerEntry:
         lexer_bytes -= self.n_bytes
         if self.owner is None:
             free(self.inner)
+        free(self.few)
+
+    cdef int thin(self, int32_t n_words) except -1:
+        """List the tokens instead, if they are few."""
+        cdef int32_t word, number, n_found = 0
+        for word in range(n_words):
+            n_found += __builtin_popcount(self.inner[word])
+        if n_found > MAX_FEW:
+            return 0
+        self.few = <token_t*>malloc(<size_t>max(n_found, 1) * sizeof(token_t))
+        if self.few == NULL:
+            raise MemoryError()
+        for word in range(n_words):
+            for number in range(32 if self.inner[word] else 0):
+                if self.inner[word] >> number & 1:
+                    self.few[self.n_few] = 32 * word + number
+                    self.n_few += 1
+        free(self.inner)
+        self.inner = NULL
+        return 0
+
+    cdef inline void add_to(self, word_t* mask, int32_t n_words) noexcept:
+        """Set the bits of the tokens that stay inside."""
+        cdef int32_t k
+        if self.inner != NULL:
+            for k in range(n_words):
+                mask[k] |= self.inner[k]
+        for k in range(self.n_few):
+            set_bit(mask, self.few[k])
 
     cdef int clear(self, int32_t n_words) except -1:
         """Memory for an inner mask of no tokens."""
@@ -153,11 +185,17 @@ cdef class LexerEntry:
             raise MemoryError()
         return 0
 
+    cdef inline void stay(self, Trie trie, int32_t first_node, int32_t end_node) noexcept:
+        """The tokens of a run of nodes stay inside."""
+        cdef int32_t k
+        for k in range(trie.first[first_node], trie.first[end_node]):
+            set_bit(self.inner, trie.order[k])
+
     cdef int weigh(self, int32_t n_words, bint is_shared) except -1:
         """Count the memory of a finished entry.  is_shared : its leaving tokens are those of other entries."""
         global lexer_bytes
         cdef Leaving group
-        self.n_bytes = <int64_t>n_words * 4
+        self.n_bytes = 4 * self.n_few if self.inner == NULL else <int64_t>n_words * 4
         for group in self.leaving if not is_shared else ():
             self.n_bytes += 4 * group.enders_capacity + group.capacity * <int64_t>sizeof(Segment)
             if group.n_tokens <= MERGE_UP_TO_TOKENS:
@@ -189,8 +227,8 @@ cdef class LexerIndex:
         free(self.path)
         free(self.loops)
 
-    cdef Below* loop(self, state_t state) except NULL:
-        """The characters that lead a lexer state back to itself.  The pointer holds until the next call."""
+    cdef int learn_loop(self, state_t state) except -1:
+        """Find out which characters lead a lexer state back to itself."""
         cdef int32_t length
         cdef Below* loops
         if state >= self.n_loops:
@@ -200,9 +238,7 @@ cdef class LexerIndex:
                 raise MemoryError()
             memset(loops + self.n_loops, 0, <size_t>(length - self.n_loops) * sizeof(Below))
             self.loops, self.n_loops = loops, length
-        if self.loops[state].flags == 0:
-            find_loop(self.lexer, state, self.loops + state)
-        return self.loops + state
+        return find_loop(self.lexer, state, self.loops + state)
 
     cdef LexerEntry entry(self, state_t state):
         cdef LexerIndex index
@@ -246,6 +282,7 @@ cdef class LexerIndex:
         for number in range(before.n_segments):
             self.walk(entry, groups, state, before.segments[number].first_node, before.segments[number].end_node)
         entry.leaving = list(groups.values())
+        entry.thin(self.n_words)
         entry.weigh(self.n_words, False)
         return entry
 
@@ -253,46 +290,47 @@ cdef class LexerIndex:
         """Read a run of siblings, and what is below them, from a state: tokens that stay go into the entry, others into groups."""
         cdef Trie trie = self.trie
         cdef Recognizer lexer = self.lexer
-        cdef int32_t depth, k, size, n_classes = lexer.n_classes, top = trie.depth[node] if node < end_node else 1
+        cdef int32_t inside = node, depth, size, n_classes = lexer.n_classes, top = trie.depth[node] if node < end_node else 1
         cdef state_t before, after
         cdef state_t* path = self.path
         cdef state_t* table = lexer.table
         cdef const Below* below = letters_of(trie).below
-        cdef const Below* loop
         cdef Leaving group = None
         path[top - 1] = state
-        while node < end_node:
+        while node < end_node:                         # all nodes from `inside` up to here stay inside
             depth = trie.depth[node]
             before = path[depth - 1]
             after = table[<size_t>before * n_classes + lexer.byte_class[trie.byte[node]]]
             if after == UNKNOWN_STATE:
                 after = lexer.after(before, trie.byte[node])
                 table = lexer.table                    # derive may have moved it
+            size = trie.subtree[node]
             if after == DEAD_STATE:
+                entry.stay(trie, inside, node)
                 if lexer.accepting[before] and depth > top:
-                    group = self.leave(groups, group, before, node, node + trie.subtree[node], depth - 1)
-                node += trie.subtree[node]
+                    group = self.leave(groups, group, before, node, node + size, depth - 1)
+                node += size
+                inside = node
                 continue
             if lexer.accepting[after] and lexer.ends_at(after):
                 table = lexer.table
-                group = self.leave(groups, group, after, node + 1, node + trie.subtree[node], depth)
+                entry.stay(trie, inside, node)
+                group = self.leave(groups, group, after, node + 1, node + size, depth)
                 group.end_with(trie, node)
-                node += trie.subtree[node]
+                node += size
+                inside = node
                 continue
-            table = lexer.table
-            size = trie.subtree[node]
-            if size > 1 and (size >= LETTERS_FROM_NODES or (after < self.n_loops and self.loops[after].flags)):
-                loop = self.loop(after)
-                table = lexer.table
-                if is_within(below + node, loop):      # all of it stays in this state
-                    for k in range(trie.first[node], trie.first[node + size]):
-                        set_bit(entry.inner, trie.order[k])
-                    node += size
+            if size > 1:
+                if size >= LETTERS_FROM_NODES and (after >= self.n_loops or self.loops[after].flags == 0):
+                    self.learn_loop(after)
+                    table = lexer.table
+                if after < self.n_loops and self.loops[after].flags & LOOPS and is_within(below + node, self.loops + after):
+                    node += size                       # all of it stays in this state
                     continue
+            table = lexer.table
             path[depth] = after
-            for k in range(trie.first[node], trie.first[node + 1]):
-                set_bit(entry.inner, trie.order[k])
             node += 1
+        entry.stay(trie, inside, end_node)
         return 0
 
     cdef LexerEntry make_within(self, Universe universe, state_t state):

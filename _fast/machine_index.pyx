@@ -132,8 +132,7 @@ cdef class MachineIndex(Index):
         elif not lexer.is_narrow:
             entry = group.chain_with(self.lexemes_of(lexer), place.lexer_state, CHAIN_AFTER_USES)
         if entry is not None:
-            for number in range(self.n_words):
-                mask[number] |= entry.inner[number]
+            entry.add_to(mask, self.n_words)
             self.leave_lexeme(entry, &there, mask, doubtful)
             if there.context != place.context:         # the fallback's tokens, but for those that agree with the lexer
                 for number in range(group.n_segments):

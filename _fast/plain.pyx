@@ -7,9 +7,6 @@
 # is a call back.  What the front says is asked once, wherever in the document its value stands.
 
 
-cdef extern from *:
-    int __builtin_popcount(unsigned int) nogil
-
 
 cdef enum:                        # kinds of contexts
     VALUE_NEXT = 0                # about: a link
