@@ -47,16 +47,19 @@ class Reader:
             return
         if references is not None:
             place = self.place = references.entered(place)
+        read: list[int] = []  # keywords by their place in _READERS, so that it does not matter in which order they stand
         for key in raw:
-            if key in ANNOTATIONS or (key in ENFORCED and self.dialect >= since(key)):
+            if key in ANNOTATIONS:
                 continue
-            if key in REFUSED and self.dialect <= REFUSED[key][0]:
+            if key in ENFORCED and self.dialect >= since(key):
+                if key in _ORDER:
+                    read.append(_ORDER[key])
+            elif key in REFUSED and self.dialect <= REFUSED[key][0]:
                 self.document.refuse(f"{key!r} is not supported.", f"{pointer}/{escape(key)}", REFUSED[key][1])
             else:
                 self.document.annotations.append((f"{pointer}/{escape(key)}", f"unknown keyword {show(key)}"))
-        for keyword, reader in _READERS.items():
-            if keyword not in raw or self.dialect < since(keyword):
-                continue
+        for number in sorted(read):
+            keyword, reader = _IN_ORDER[number]
             if place.dialect.asserts or keyword not in ASSERTIONS:
                 reader(self, raw[keyword], f"{pointer}/{keyword}")
         if place.dialect.asserts and ("enum" in raw or "const" in raw):
@@ -328,6 +331,8 @@ _READERS: dict[str, Callable[[Reader, Any, str], None]] = {
     "unevaluatedProperties": Reader.unevaluated_properties,
     "unevaluatedItems": Reader.unevaluated_items,
 }
+_IN_ORDER = list(_READERS.items())
+_ORDER = {keyword: number for number, keyword in enumerate(_READERS)}
 
 
 def narrow(node: SchemaNode, value: Decimal, *, is_low: bool, is_open: bool) -> None:

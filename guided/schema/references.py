@@ -73,13 +73,13 @@ class References:
 
     def follow(self, place: Place, keyword: str, target: str) -> tuple[Any, Any, Scope, Dialect]:
         """(raw schema, resolver, scope, dialect) that the reference means.  Raises LookupError if it leads nowhere."""
-        import referencing.exceptions
-
         if place.resolver is None:
             if target == "#":
                 return self.raw, None, place.scope, place.dialect
             if target.startswith("#/") and "%" not in target:
                 return point(self.raw, target[1:]), None, place.scope, place.dialect
+        import referencing.exceptions
+
         resolver = self.root if place.resolver is None else place.resolver
         fresh = resolver._registry.resolver(base_uri=resolver._base_uri)  # without the way here: plain references
         try:
