@@ -16,7 +16,8 @@ cdef class Trie:
     tokens : list[bytes]; the index is the id.  b"" means "never text" and is not in the tree; ids may share bytes.
     size   : ids in all (>= len(tokens)); those above len(tokens) are b"".  Default len(tokens).
     Raises VocabularyError for a token that is not bytes, or 2 GiB of bytes.
-    Cost: one sort and one pass, O(total bytes); 13 bytes per node and 8 per token beside the bytes themselves.
+    Cost: one sort and one pass, O(total bytes); 13 bytes per node and 8 per token beside the bytes themselves;
+    24 more per node once a lexer is read (Letters).
     """
     cdef readonly int32_t n_nodes      # nodes, the root included
     cdef readonly int32_t max_depth    # bytes of the longest token

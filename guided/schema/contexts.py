@@ -238,7 +238,9 @@ class JsonContexts:
         label = labels[-1]
         if label in lexers.CONSTANTS:
             kind = lexers.CONSTANTS[label]
-            return self._finished(link, self.values.constant_answers(link, kind), scalar(kind) if link.records else None)
+            return self._finished(
+                link, self.values.constant_answers(link, kind), scalar(kind) if link.records else None
+            )
         if label >= STRING:
             value = None if text is None or not link.records else scalar(text)
             return self._finished(link, self.values.scalar_answers(link, labels), value)

@@ -75,7 +75,8 @@ def _is_character(spelled: Node) -> bool:
     if spelled is ANY_SPELLING or isinstance(spelled, Chars):
         return True
     return isinstance(spelled, Union) and all(
-        isinstance(part, Chars) or (isinstance(part, Concat) and part.parts[0] == Literal("\\")) for part in spelled.parts
+        isinstance(part, Chars) or (isinstance(part, Concat) and part.parts[0] == Literal("\\"))
+        for part in spelled.parts
     )
 
 

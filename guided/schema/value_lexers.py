@@ -1,7 +1,7 @@
 """The lexer of a value: what may be written where a value stands, put together from parts shared by all schemas.
 
-The parts are the words null, true and false, the strings, the numbers, and the brackets that open an array or an object;
-their first bytes differ, so that no automaton is made for a combination of them.
+The parts are the words null, true and false, the strings, the numbers, and the brackets that open an array or an
+object; their first bytes differ, so that no automaton is made for a combination of them.
 """
 
 from __future__ import annotations
