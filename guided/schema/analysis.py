@@ -27,6 +27,7 @@ MAX_COMPLETION = 1_000_000  # bytes of a value; longer ones are refused by name
 MAX_DISTINCT = 64  # values of a small domain that are told apart under uniqueItems
 
 INFINITE = 1 << 60
+SCALARS = frozenset(("null", "true", "false", "string", "number"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,14 @@ class Analysis:
 
     def is_inhabited(self, goal: Goal) -> bool:
         """Whether some value meets `goal`."""
-        return not goal or goal in self._rules or self._solve(goal)
+        return not goal or goal in self._rules or self._is_plainly_inhabited(goal) or self._solve(goal)
+
+    def _is_plainly_inhabited(self, goal: Goal) -> bool:
+        """Whether a goal asks for some type alone, a scalar one among them."""
+        if len(goal) > 1 or goal[0] < 0:
+            return False
+        node = self.document.nodes[goal[0]]
+        return (node.types is None or not SCALARS.isdisjoint(node.types)) and node.asks_scalars_for_types_only()
 
     def is_live(self, residual: Residual) -> bool:
         """Whether an array or object with one question can be finished so that the answer is yes."""

@@ -63,6 +63,24 @@ class SchemaNode:
     covers_rest: bool = False  # items (or additionalItems) stands here: it evaluates every item
     contains_covers: bool = False  # items that `contains` takes are evaluated (since 2020-12)
 
+    def asks_scalars_for_types_only(self) -> bool:
+        """Whether `type` is all that it asks of null, true, false, strings and numbers."""
+        return (
+            self.verdict is not False
+            and self.strings is None
+            and self.constants is None
+            and self.numbers is None
+            and not self.min_length
+            and self.max_length is None
+            and not self.texts
+            and self.low is None
+            and self.high is None
+            and not self.multiples
+            and not (self.all_of or self.any_of or self.one_of or self.values)
+            and self.negated is None
+            and self.condition is None
+        )
+
     def keywords(self) -> list[str]:
         """The keywords of this node that are enforced, for explain()."""
         return [

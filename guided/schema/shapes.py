@@ -50,8 +50,12 @@ class Shapes:
         return found
 
     def _make(self, goal: Goal, is_object: bool) -> Shape | bool:
-        formulas = self.formulas
-        formula = self.locations.goal_formula(goal, "object" if is_object else "array")
+        formulas, kind = self.formulas, "object" if is_object else "array"
+        for number in goal:
+            types = self.nodes[number].types if number > 0 else None
+            if types is not None and kind not in types:
+                return False
+        formula = self.locations.goal_formula(goal, kind)
         if formula == FALSE:
             return False
         asks: list[int] = []

@@ -6,13 +6,14 @@ object; their first bytes differ, so that no automaton is made for a combination
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
 from guided import _fast
 from guided.automata.syntax import Node, union
 from guided.errors import LimitExceeded
 from guided.schema import lexers
+from guided.schema.document import ANYTHING
 from guided.schema.formula import FALSE, TRUE
 from guided.schema.frames import Answers, Frames, Link
 from guided.schema.lexers import NUMBER, STRING, Alternatives, Part
@@ -26,6 +27,9 @@ _BRACKETS = {
 Opening = tuple[bool, bool]  # of an array or object: whether it may be empty, whether it may have members
 Openings = Mapping[str, "Opening | None"]  # by kind
 NO_OPENINGS: Openings = {}
+
+MAX_BY_TYPES = 1024
+_BY_TYPES: dict[Hashable, _fast.Recognizer] = {}  # lexers of values of which only the type is asked, for the process
 
 
 class ValueLexers:
@@ -54,9 +58,29 @@ class ValueLexers:
                 alone = self.frames.link(None, None, (), link.questions)  # all that is asked is the goal
                 found = self.lexer(alone)
             else:
-                found = lexers.disjoint(tuple(self._parts(link, openings)))
+                key = self._types(link, openings)
+                found = None if key is None else _BY_TYPES.get(key)
+                if found is None:
+                    found = lexers.disjoint(tuple(self._parts(link, openings)))
+                    if key is not None:
+                        if len(_BY_TYPES) >= MAX_BY_TYPES:
+                            _BY_TYPES.clear()
+                        _BY_TYPES[key] = found
             link.lexer = found
         return found
+
+    def _types(self, link: Link, openings: Openings) -> Hashable | None:
+        """All that the lexer depends on, where a value is asked for its type alone; None elsewhere."""
+        goal = link.questions[0]
+        if link.above is not None or len(link.questions) > 1 or len(goal) > 1 or (goal and goal[0] < 0):
+            return None
+        array, obj = openings.get("array"), openings.get("object")
+        node = self.frames.document.nodes[goal[0] if goal else ANYTHING]
+        if array is None or obj is None or not node.asks_scalars_for_types_only():
+            return None
+        numbers = self.scalars.numbers
+        settings = (self.structure, self.scalars.spelling.is_any, numbers.setting, numbers.integers_are_bare, self.limits)
+        return (node.types, node.is_integer, node.is_lexical, array, obj, settings)
 
     def _parts(self, link: Link, openings: Openings) -> Iterator[Part]:
         words = [
