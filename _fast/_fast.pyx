@@ -32,7 +32,10 @@ include "wordlist.pyx"       # a finite list of texts
 include "disjoint.pyx"       # languages that differ in their first byte
 include "counted.pyx"        # strings of bounded length
 include "restricted.pyx"     # a labelled language of which some ends do not count
-include "plain.pyx"          # contexts of plain JSON arrays and objects
+include "json_labels.pyx"    # labels of the lexemes of JSON
+include "shapes.pyx"         # what plain JSON arrays and objects ask
+include "plain.pyx"          # their contexts
+include "plain_completions.pyx"  # how to finish a document from there
 include "machine.pyx"        # lexers and contexts: JSON, grammars
 include "network.pyx"        # languages one after another
 include "embedding.pyx"      # languages inside a grammar

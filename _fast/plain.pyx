@@ -22,23 +22,7 @@ cdef enum:                        # where a link returns to after its value
     TO_FRAME = 1                  # back: a frame
     TO_FRONT = 2                  # back: a context of the front's, a value's place; outer: the link around it
 
-cdef enum:                        # labels of lexemes, as in guided/schema/lexers.py (a test holds that they agree)
-    LABEL_TRUE = 1
-    LABEL_FALSE = 2
-    LABEL_OPEN_OBJECT = 3
-    LABEL_EMPTY_OBJECT = 4
-    LABEL_OPEN_ARRAY = 5
-    LABEL_EMPTY_ARRAY = 6
-    LABEL_CLOSE = 8
-    LABEL_NEW_KEY = 10
-    LABEL_STRING = 1_000_000
-    LABEL_NUMBER = 2_000_000
-    LABEL_KEY = 3_000_000
-    LABEL_TEST = 4_000_000
-
 cdef enum:
-    NOT_ASKED_YET = -2
-    NOT_PLAIN = -3
     MAX_REMEMBERED = 20_000       # completions kept
 
 
@@ -53,19 +37,6 @@ cdef struct Link:                 # what is asked of a value, and what comes aft
     int32_t back
     int32_t outer
 
-cdef struct Frame:                # a plain array or object after some of its members
-    int32_t shape
-    int32_t link                  # of its own value
-    int32_t done                  # keys in any order: a set of written names (Shape.written); in order, and items: the next place
-    int32_t free                  # the set of written names that are not declared
-    int32_t count                 # members so far, no further than the shape's bounds look
-
-cdef struct Goal:
-    void* lexer                   # Recognizer, kept alive by PlainContexts.kept; NULL before it was asked for
-    uint8_t is_direct             # a string's or number's labels need not be looked at: its lexer reads what fits, no more
-    int32_t front                 # the front's context of such a value, NOT_ASKED_YET
-    int32_t[2] shapes             # of its arrays, of its objects: NOT_ASKED_YET, NOT_PLAIN, DEAD
-
 cdef struct FrontContext:
     uint8_t is_known
     int32_t goal                  # of a value's place that asks for this goal and nothing else; DEAD for other contexts
@@ -78,52 +49,6 @@ cdef struct FrontContext:
 
 
 @cython.final
-cdef class Shape:
-    """What a goal asks of an array or of an object, from its opening on."""
-    cdef object goal                 # tuple of the front's nodes
-    cdef bint is_object, in_order
-    cdef int32_t n_places            # declared names, or items with a schema of their own; one more child is for all others
-    cdef int32_t* child              # [n_places + 1] goals: NOT_ASKED_YET, DEAD where no value fits
-    cdef uint32_t* needed            # [n_words] a bit for every needed name
-    cdef int32_t n_words, n_needed
-    cdef int32_t at_least, at_most   # members; at_most -1: no bound
-    cdef int32_t looks               # counts above this are all alike
-    cdef Records written             # sets of names, as bits
-    cdef dict lexers                 # of keys: by the set of free names, or by which declared ones may come
-    cdef tuple names
-
-    def __dealloc__(self):
-        free(self.child)
-        free(self.needed)
-
-
-cdef struct LabelSet:
-    int32_t first, last              # the least and the greatest label; DEAD for none
-    int32_t n
-    int32_t name                     # the number of a declared name, -1 if there is none
-
-cdef LabelSet* _LABELS_READ = NULL
-cdef int32_t _n_labels_read = 0, _labels_capacity = 0
-
-
-cdef LabelSet read_labels(int32_t number) except *:
-    """What the contexts want to know of a set of labels (places.pyx)."""
-    global _LABELS_READ, _n_labels_read
-    cdef LabelSet found
-    while _n_labels_read <= number:
-        labels = _LABEL_SETS[_n_labels_read]
-        found.n, found.name = <int32_t>len(labels), -1
-        found.first, found.last = (labels[0], labels[found.n - 1]) if labels else (DEAD_STATE, DEAD_STATE)
-        for label in reversed(labels):
-            if LABEL_KEY <= label < LABEL_TEST:
-                found.name = label - LABEL_KEY
-        _LABELS_READ = <LabelSet*>grow(_LABELS_READ, _n_labels_read + 1, &_labels_capacity, sizeof(LabelSet))
-        _LABELS_READ[_n_labels_read] = found
-        _n_labels_read += 1
-    return _LABELS_READ[number]
-
-
-@cython.final
 cdef class PlainContexts:
     """Contexts of one schema (guided.protocols.Contexts).
 
@@ -131,13 +56,10 @@ cdef class PlainContexts:
     """
     cdef readonly object front
     cdef readonly int32_t start      # the context of the whole document
-    cdef bint in_order
     cdef int32_t max_states
     cdef Records contexts, links, frames
-    cdef list goals, shapes          # tuples of the front's nodes; Shape
-    cdef dict goal_numbers           # tuple -> number
-    cdef Goal* goal                  # [len(goals)]
-    cdef int32_t goal_capacity
+    cdef Goals goals
+    cdef list shapes                 # of Shape
     cdef FrontContext* told          # [n_told] what is known of the front's contexts
     cdef int32_t n_told
     cdef PairMap front_exits         # (front's context << 32 | label set, text's number) -> front's context
@@ -151,18 +73,17 @@ cdef class PlainContexts:
 
     def __init__(self, front, int32_t max_states):
         cdef Link link
-        self.front, self.max_states, self.in_order = front, max_states, front.in_order
+        self.front, self.max_states = front, max_states
         self.contexts, self.links, self.frames = Records(3), Records(4), Records(5)
-        self.goals, self.shapes, self.goal_numbers = [], [], {}
+        self.goals, self.shapes = Goals(front), []
         self.front_exits = PairMap()
         self.free_sets, self.free_numbers, self.text_numbers = [frozenset()], {frozenset(): 0}, {}
         self.kept, self.remembered = {}, {}
         self.colon, self.free_keys = front.colon, front.free_keys
-        link = Link(self.number_of(front.goal), TO_END, 0, 0)
+        link = Link(self.goals.number_of(front.goal), TO_END, 0, 0)
         self.start = self.context(VALUE_NEXT, self.links.number(<int32_t*>&link), 0)
 
     def __dealloc__(self):
-        free(self.goal)
         free(self.told)
 
     @property
@@ -208,7 +129,7 @@ cdef class PlainContexts:
         if found is None:
             if len(self.remembered) >= MAX_REMEMBERED:
                 self.remembered.clear()
-            found = self.remembered[context] = self.complete(context)
+            found = self.remembered[context] = complete(self, context)
         return found
 
     # --- interning --------------------------------------------------------------------------------------------------------
@@ -228,19 +149,6 @@ cdef class PlainContexts:
             raise LimitExceeded("max_states", self.max_states, number + 1, "the JSON text")
         return number
 
-    cdef int32_t number_of(self, tuple nodes) except -1:
-        """The number of a goal."""
-        cdef Goal* goal
-        found = self.goal_numbers.get(nodes)
-        if found is None:
-            found = self.goal_numbers[nodes] = len(self.goals)
-            self.goals.append(nodes)
-            self.goal = <Goal*>grow(self.goal, len(self.goals), &self.goal_capacity, sizeof(Goal))
-            goal = self.goal + <int32_t>found
-            goal.lexer, goal.is_direct, goal.front = NULL, 0, NOT_ASKED_YET
-            goal.shapes[0] = goal.shapes[1] = NOT_ASKED_YET
-        return found
-
     cdef void* keep(self, lexer):
         self.kept[id(lexer)] = lexer
         return <void*>lexer
@@ -249,11 +157,11 @@ cdef class PlainContexts:
 
     cdef void* lexer_of(self, int32_t goal) except NULL:
         """The automaton of the values of a goal; arrays and objects only as far as their opening bracket."""
-        if self.goal[goal].lexer == NULL:
-            lexer, is_direct = self.front.lexer(self.goals[goal], self.opening(goal, False), self.opening(goal, True))
-            self.goal[goal].is_direct = bool(is_direct)
-            self.goal[goal].lexer = self.keep(<Recognizer?>lexer)
-        return self.goal[goal].lexer
+        if self.goals.goal[goal].lexer == NULL:
+            lexer, is_direct = self.front.lexer(self.goals.nodes[goal], self.opening(goal, False), self.opening(goal, True))
+            self.goals.goal[goal].is_direct = bool(is_direct)
+            self.goals.goal[goal].lexer = self.keep(<Recognizer?>lexer)
+        return self.goals.goal[goal].lexer
 
     cdef object opening(self, int32_t goal, bint is_object):
         """(whether it may be empty, whether it may have members) of a goal's arrays or objects; None if it is not plain."""
@@ -264,68 +172,24 @@ cdef class PlainContexts:
         if number == DEAD_STATE:
             return False, False
         shape = <Shape>self.shapes[number]
-        return bool(self.may_close(shape, &frame)), bool(self.may_go_on(shape, &frame))
+        return bool(shape.may_close(&frame)), bool(shape.may_go_on(&frame))
 
     cdef int32_t shape_of(self, int32_t goal, bint is_object) except -4:
         """The number of the shape of a goal's arrays or objects; DEAD, NOT_PLAIN."""
-        cdef int32_t found = self.goal[goal].shapes[is_object], number
+        cdef int32_t found = self.goals.goal[goal].shapes[is_object], number
         cdef Shape shape
         if found == NOT_ASKED_YET:
-            told = self.front.shape(self.goals[goal], is_object)
+            told = self.front.shape(self.goals.nodes[goal], is_object)
             found = DEAD_STATE
             if told is None:
                 found = NOT_PLAIN
             elif told:
-                shape = Shape()
-                shape.goal, shape.is_object, shape.in_order = self.goals[goal], is_object, self.in_order
-                shape.names, shape.n_places, needed, shape.at_least, shape.at_most = told
-                shape.looks = max(shape.at_least, shape.at_most)
-                shape.n_words, shape.n_needed = (shape.n_places + 31) // 32, <int32_t>len(needed)
-                shape.written, shape.lexers = Records(shape.n_words), {}
-                shape.child = <int32_t*>malloc((<size_t>shape.n_places + 1) * sizeof(int32_t))
-                shape.needed = <uint32_t*>calloc(max(shape.n_words, 1), sizeof(uint32_t))
-                if shape.child == NULL or shape.needed == NULL:
-                    raise MemoryError()
-                shape.written.number(<int32_t*>shape.needed)           # number 0 is the empty set
-                for number in needed:
-                    shape.needed[number >> 5] |= <uint32_t>1 << (number & 31)
-                for number in range(shape.n_places + 1):
-                    shape.child[number] = NOT_ASKED_YET
+                shape = Shape(self.goals, self.goals.nodes[goal], is_object, told)
                 found = <int32_t>len(self.shapes)
                 self.shapes.append(shape)
-                if not self.can_be_finished(shape):
+                if not shape.can_be_finished():
                     found = DEAD_STATE
-            self.goal[goal].shapes[is_object] = found
-        return found
-
-    cdef bint can_be_finished(self, Shape shape) except -1:
-        """Whether some array or object has the shape."""
-        cdef int32_t place, n_members = shape.n_needed
-        if 0 <= shape.at_most < max(shape.n_needed, shape.at_least):
-            return False
-        if not shape.is_object:
-            for place in range(shape.at_least):
-                if self.child(shape, min(place, shape.n_places)) == DEAD_STATE:
-                    return False
-                if place >= shape.n_places:
-                    break
-            return True
-        for place in range(shape.n_places):
-            if has_number(shape.needed, place) and self.child(shape, place) == DEAD_STATE:
-                return False
-        if n_members >= shape.at_least or self.child(shape, shape.n_places) != DEAD_STATE:
-            return True
-        for place in range(shape.n_places):
-            if not has_number(shape.needed, place) and self.child(shape, place) != DEAD_STATE:
-                n_members += 1
-        return n_members >= shape.at_least
-
-    cdef int32_t child(self, Shape shape, int32_t place) except -3:
-        """The goal of a member: the declared name, or the item, of this number, or (n_places) any other; DEAD for none."""
-        cdef int32_t found = shape.child[place]
-        if found == NOT_ASKED_YET:
-            goal = self.front.child(shape.goal, shape.is_object, place if place < shape.n_places else None)
-            found = shape.child[place] = DEAD_STATE if goal is None else self.number_of(goal)
+            self.goals.goal[goal].shapes[is_object] = found
         return found
 
     cdef FrontContext* front_context(self, int32_t context) except NULL:
@@ -343,7 +207,7 @@ cdef class PlainContexts:
         if not told.is_known:
             goal = self.front.goal_at(context)
             is_end = goal is None and self.front.is_end(context)
-            size = DEAD_STATE if goal is None else self.number_of(goal)
+            size = DEAD_STATE if goal is None else self.goals.number_of(goal)
             told = self.told + context
             told.goal, told.is_end, told.finished, told.is_known = size, bool(is_end), NOT_ASKED_YET, 1
         return told
@@ -365,9 +229,9 @@ cdef class PlainContexts:
 
     cdef int32_t front_of(self, int32_t goal) except -3:
         """The front's context of a value of a goal."""
-        if self.goal[goal].front == NOT_ASKED_YET:
-            self.goal[goal].front = self.front.value(self.goals[goal])
-        return self.goal[goal].front
+        if self.goals.goal[goal].front == NOT_ASKED_YET:
+            self.goals.goal[goal].front = self.front.value(self.goals.nodes[goal])
+        return self.goals.goal[goal].front
 
     # --- what may be written ----------------------------------------------------------------------------------------------
 
@@ -389,14 +253,14 @@ cdef class PlainContexts:
         elif context.kind == AFTER_VALUE:
             frame = (<Frame*>self.frames.at(context.about))[0]
             shape = <Shape>self.shapes[frame.shape]
-            which = 4 * shape.is_object + 2 * self.may_go_on(shape, &frame) + self.may_close(shape, &frame)
+            which = 4 * shape.is_object + 2 * shape.may_go_on(&frame) + shape.may_close(&frame)
             if self.behind[which] == NULL:
                 self.behind[which] = self.keep(self.front.after(bool(which & 4), bool(which & 2), bool(which & 1)))
             facts.lexer = self.behind[which]
         elif context.kind == KEY_NEXT:
             frame = (<Frame*>self.frames.at(context.about))[0]
             shape = <Shape>self.shapes[frame.shape]
-            if not self.may_write(shape, &frame, shape.n_places):
+            if not shape.may_write(&frame, shape.n_places):
                 facts.lexer = self.only_keys(shape, &frame)
             elif shape.n_places or frame.free:
                 facts.lexer = self.known_keys(shape, frame.free)
@@ -419,7 +283,7 @@ cdef class PlainContexts:
 
     cdef void* only_keys(self, Shape shape, const Frame* frame) except NULL:
         """The automaton of those declared names that may come, where no others may."""
-        numbers = [place for place in range(shape.n_places) if self.may_write(shape, frame, place)]
+        numbers = [place for place in range(shape.n_places) if shape.may_write(frame, place)]
         key = tuple(numbers)
         found = shape.lexers.get(key)
         if found is None:
@@ -461,7 +325,7 @@ cdef class PlainContexts:
             return self.context(KEY_NEXT, context.about, 0) if shape.is_object else self.next_item(shape, &frame)
         if read.name >= 0:
             place = read.name
-            if not self.may_write(shape, &frame, place):
+            if not shape.may_write(&frame, place):
                 return DEAD_STATE                          # a key that was there before, or whose turn is over
         elif read.first == LABEL_NEW_KEY:
             place = shape.n_places
@@ -469,8 +333,8 @@ cdef class PlainContexts:
                 frame.free = self.with_name(frame.free, text)
         else:
             return DEAD_STATE
-        self.pass_by(shape, &frame, place)
-        place = self.link_of(self.child(shape, place), TO_FRAME,
+        shape.pass_by(&frame, place)
+        place = self.link_of(shape.child(place), TO_FRAME,
                              self.frame_of(frame.shape, frame.link, frame.done, frame.free, frame.count), 0)
         return self.context(COLON_NEXT, place, 0)
 
@@ -480,7 +344,7 @@ cdef class PlainContexts:
         cdef Shape shape
         cdef Frame frame
         self.lexer_of(goal)
-        if 0 <= read.last <= LABEL_FALSE or (read.n == 1 and self.goal[goal].is_direct and read.first >= LABEL_STRING):
+        if 0 <= read.last <= LABEL_FALSE or (read.n == 1 and self.goals.goal[goal].is_direct and read.first >= LABEL_STRING):
             return self.after_value(link)
         if read.last >= LABEL_STRING:
             return self.within(self.front_exit(self.front_of(goal), labels, None), link)
@@ -493,10 +357,10 @@ cdef class PlainContexts:
         shape = <Shape>self.shapes[found]
         frame = Frame(found, link, 0, 0, 0)
         if read.last == LABEL_EMPTY_OBJECT or read.last == LABEL_EMPTY_ARRAY:
-            return self.after_value(link) if self.may_close(shape, &frame) else DEAD_STATE
+            return self.after_value(link) if shape.may_close(&frame) else DEAD_STATE
         if not is_object:
             return self.next_item(shape, &frame)
-        if not self.may_go_on(shape, &frame):
+        if not shape.may_go_on(&frame):
             return DEAD_STATE
         return self.context(KEY_NEXT, self.frame_of(found, link, 0, 0, 0), 0)
 
@@ -531,93 +395,12 @@ cdef class PlainContexts:
     cdef int32_t next_item(self, Shape shape, const Frame* frame) except -3:
         cdef Frame after = frame[0]
         cdef int32_t goal
-        if not self.may_go_on(shape, frame):
+        if not shape.may_go_on(frame):
             return DEAD_STATE
-        goal = self.child(shape, frame.done)
-        self.pass_by(shape, &after, frame.done)
+        goal = shape.child(frame.done)
+        shape.pass_by(&after, frame.done)
         goal = self.link_of(goal, TO_FRAME, self.frame_of(after.shape, after.link, after.done, 0, after.count), 0)
         return self.context(VALUE_NEXT, goal, 0)
-
-    # --- plain arrays and objects -----------------------------------------------------------------------------------------
-
-    cdef bint is_written(self, Shape shape, const Frame* frame, int32_t place) noexcept:
-        """Whether the declared name of this number cannot come any more."""
-        if shape.in_order:
-            return place < frame.done
-        return has_number(<const uint32_t*>shape.written.at(frame.done), place)
-
-    cdef int32_t n_missing(self, Shape shape, const Frame* frame) noexcept:
-        """How many of the needed names are not written yet."""
-        cdef const uint32_t* written
-        cdef int32_t word, found = 0
-        if shape.in_order:
-            for word in range(frame.done, shape.n_places):
-                found += has_number(shape.needed, word)
-            return found
-        written = <const uint32_t*>shape.written.at(frame.done)
-        for word in range(shape.n_words):
-            found += __builtin_popcount(shape.needed[word] & ~written[word])
-        return found
-
-    cdef bint may_write(self, Shape shape, const Frame* frame, int32_t place) except -1:
-        """Whether the key of this number (n_places: one that is not declared) may come next, so that the object can be finished."""
-        cdef int32_t left = self.n_missing(shape, frame), other, wanted
-        cdef bint is_named = place < shape.n_places
-        if is_named and self.is_written(shape, frame, place):
-            return False
-        if shape.in_order:
-            for other in range(frame.done, place):
-                if has_number(shape.needed, other):
-                    return False                           # it would be passed over
-        if is_named and has_number(shape.needed, place):
-            left -= 1
-        if shape.at_most >= 0 and frame.count + 1 + left > shape.at_most:
-            return False
-        if self.child(shape, place) == DEAD_STATE:
-            return False
-        wanted = shape.at_least - frame.count - 1 - left   # members that nobody needs, to be as many as asked
-        if wanted <= 0 or self.child(shape, shape.n_places) != DEAD_STATE:
-            return True
-        for other in range(place + 1 if shape.in_order else 0, shape.n_places):
-            if (other != place and not has_number(shape.needed, other) and not self.is_written(shape, frame, other)
-                    and self.child(shape, other) != DEAD_STATE):
-                wanted -= 1
-        return wanted <= 0
-
-    cdef bint may_go_on(self, Shape shape, const Frame* frame) except -1:
-        """Whether a member may come next."""
-        cdef int32_t place
-        if not shape.is_object:
-            return (shape.at_most < 0 or frame.count < shape.at_most) and self.child(shape, frame.done) != DEAD_STATE
-        if self.may_write(shape, frame, shape.n_places):
-            return True
-        for place in range(frame.done if shape.in_order else 0, shape.n_places):
-            if self.may_write(shape, frame, place):
-                return True
-        return False
-
-    cdef bint may_close(self, Shape shape, const Frame* frame) noexcept:
-        return frame.count >= shape.at_least and (not shape.is_object or self.n_missing(shape, frame) == 0)
-
-    cdef int pass_by(self, Shape shape, Frame* frame, int32_t place) except -1:
-        """Move a frame past a member: its place, its count."""
-        cdef int32_t word
-        cdef uint32_t* written
-        if frame.count < shape.looks:
-            frame.count += 1
-        if shape.in_order or not shape.is_object:
-            frame.done = min(place + 1, shape.n_places)
-        elif place < shape.n_places:
-            written = <uint32_t*>malloc(<size_t>shape.n_words * sizeof(uint32_t))
-            if written == NULL:
-                raise MemoryError()
-            memcpy(written, shape.written.at(frame.done), <size_t>shape.n_words * sizeof(uint32_t))
-            written[place >> 5] |= <uint32_t>1 << (place & 31)
-            try:
-                frame.done = shape.written.number(<int32_t*>written)
-            finally:
-                free(written)
-        return 0
 
     cdef int32_t with_name(self, int32_t names, bytes text) except -1:
         """The number of a set of free names with one name more.  text : the key with its quotes."""
@@ -627,95 +410,3 @@ cdef class PlainContexts:
             found = self.free_numbers[wider] = len(self.free_sets)
             self.free_sets.append(wider)
         return found
-
-    # --- completions ------------------------------------------------------------------------------------------------------
-
-    cdef bytes complete(self, int32_t number):
-        """A short text that finishes the document from a context, up through all that is open."""
-        cdef Context context = (<Context*>self.contexts.at(number))[0]
-        cdef int32_t link = DEAD_STATE, frame = DEAD_STATE, after
-        parts = []
-        if context.kind == VALUE_NEXT or context.kind == COLON_NEXT:
-            if context.kind == COLON_NEXT:
-                parts.append(self.front.colon_text)
-            link = context.about
-            parts.append(self.front.value_text(self.goals[(<Link*>self.links.at(link)).goal]))
-        elif context.kind == WITHIN:
-            parts.append(self.front.completion(context.about))
-            link = context.link
-        elif context.kind == AFTER_VALUE:
-            frame = context.about
-        elif context.kind == KEY_NEXT or context.kind == FREE_KEY_NEXT:
-            parts.append(self.shortest_key(context.about, context.kind == FREE_KEY_NEXT, &frame))
-        while link != DEAD_STATE or frame != DEAD_STATE:
-            if frame != DEAD_STATE:
-                parts.append(self.rest_of(frame))
-                link, frame = (<Frame*>self.frames.at(frame)).link, DEAD_STATE
-                continue
-            after = self.after_value(link)
-            context = (<Context*>self.contexts.at(after))[0]
-            link = DEAD_STATE
-            if context.kind == AFTER_VALUE:
-                frame = context.about
-            elif context.kind == WITHIN:
-                parts.append(self.front.completion(context.about))
-                link = context.link
-        return b"".join(parts)
-
-    cdef bytes rest_of(self, int32_t number):
-        """Needed members and the closing bracket, after a member."""
-        cdef Frame frame = (<Frame*>self.frames.at(number))[0]
-        cdef Shape shape = <Shape>self.shapes[frame.shape]
-        cdef int32_t place, n_more = max(0, shape.at_least - frame.count)
-        members = []
-        if not shape.is_object:
-            for place in range(n_more):
-                members.append((None, self.goals[self.child(shape, min(frame.done + place, shape.n_places))]))
-            return self.front.rest(members, False)
-        n_more -= self.n_missing(shape, &frame)
-        for place in range(frame.done if shape.in_order else 0, shape.n_places):
-            if self.is_written(shape, &frame, place):
-                continue
-            if not has_number(shape.needed, place):
-                if n_more <= 0 or self.child(shape, place) == DEAD_STATE:
-                    continue
-                n_more -= 1
-            members.append((shape.names[place], self.goals[self.child(shape, place)]))
-        if n_more > 0:
-            for name in self.front.fresh_names(self.free_sets[frame.free].union(shape.names), n_more):
-                members.append((name, self.goals[self.child(shape, shape.n_places)]))
-        return self.front.rest(members, True)
-
-    cdef bytes shortest_key(self, int32_t number, bint is_free, int32_t* after):
-        """A key that may come, its value, and (after) the frame behind it: a needed one if there is one, else the shortest of few."""
-        cdef Frame frame = (<Frame*>self.frames.at(number))[0], there
-        cdef Shape shape = <Shape>self.shapes[frame.shape]
-        cdef int32_t place, best_place = DEAD_STATE, n_tried = 0
-        best = None
-        for place in range(shape.n_places + 1):
-            if (is_free and place < shape.n_places) or not self.may_write(shape, &frame, place):
-                continue
-            if n_tried >= 8 and place < shape.n_places and not has_number(shape.needed, place):
-                continue
-            n_tried += 1
-            if place < shape.n_places:
-                name = shape.names[place]
-            else:
-                name = self.front.fresh_names(self.free_sets[frame.free].union(shape.names), 1)[0]
-            text = self.front.member_text(name, self.goals[self.child(shape, place)])
-            if place < shape.n_places and has_number(shape.needed, place):
-                best, best_place = text, place
-                break
-            if best is None or len(text) < len(best):
-                best, best_place = text, place
-        there = frame
-        if best_place == shape.n_places:
-            name = self.front.fresh_names(self.free_sets[frame.free].union(shape.names), 1)[0]
-            there.free = self.with_name(frame.free, self.front.key_text(name))
-        self.pass_by(shape, &there, best_place)
-        after[0] = self.frame_of(there.shape, there.link, there.done, there.free, there.count)
-        return best
-
-
-cdef inline bint has_number(const uint32_t* bits, int32_t number) noexcept:
-    return (bits[number >> 5] >> (number & 31)) & 1

@@ -250,7 +250,7 @@ class Analysis:
     def _distinct(self, rule: Rule) -> Iterator[Rule]:
         """An item of a unique array: one rule for each value of a small domain, else one for a value that is new."""
         text, goal, after, _ = rule
-        assert goal is not None and after is not None
+        assert goal is not None and isinstance(after, Residual) and isinstance(text, str)
         values = self._domain(goal)
         if values is None:
             for kind in ("string", "number"):
@@ -364,7 +364,7 @@ class Analysis:
         for rule in rules:
             after = rule[2]
             if (
-                after is None
+                not isinstance(after, Residual)
                 or after.outs != residual.outs
                 or after.tracks != residual.tracks
                 or (residual.kind == "array" and after.place != residual.place)

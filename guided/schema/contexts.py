@@ -135,9 +135,7 @@ class JsonContexts:
         """The context after a value in such a place."""
         return self._finished(_link(self.contexts[context][1]), (True,), None)
 
-    def lexer_of_goal(
-        self, goal: Goal, array: Opening | None, obj: Opening | None
-    ) -> tuple[_fast.Recognizer, bool]:
+    def lexer_of_goal(self, goal: Goal, array: Opening | None, obj: Opening | None) -> tuple[_fast.Recognizer, bool]:
         """The automaton of the values of a goal, and whether all that it reads fits (plain.Front.lexer)."""
         link = self._link_of_goal(goal)
         lexer = self.values.lexer(link, {"array": array, "object": obj})

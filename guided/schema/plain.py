@@ -38,7 +38,7 @@ class Front:
     # ---- shapes ----
 
     def shape(self, goal: Goal, is_object: bool) -> Told | None:
-        """(names, places, needed places, bounds on members) of shapes.Shape; () if none fits, None if it is not plain."""
+        """(names, places, needed places, bounds) of shapes.Shape; () if none fits, None if it is not plain."""
         shape = self.shapes.shape(goal, is_object)
         if isinstance(shape, bool):
             return None if shape else ()
@@ -66,9 +66,7 @@ class Front:
 
     def after(self, is_object: bool, may_go_on: bool, may_close: bool) -> _fast.Recognizer:
         """The automaton of what follows a member."""
-        return self.contexts.structure.after_value(
-            "}" if is_object else "]", may_go_on=may_go_on, may_close=may_close
-        )
+        return self.contexts.structure.after_value("}" if is_object else "]", may_go_on=may_go_on, may_close=may_close)
 
     # ---- texts ----
 

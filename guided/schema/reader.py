@@ -47,7 +47,7 @@ class Reader:
             return
         if references is not None:
             place = self.place = references.entered(place)
-        read: list[int] = []  # keywords by their place in _READERS, so that it does not matter in which order they stand
+        read: list[int] = []  # keywords, as their places in _READERS: the order in the text does not matter
         for key in raw:
             if key in ANNOTATIONS:
                 continue

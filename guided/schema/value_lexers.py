@@ -79,8 +79,8 @@ class ValueLexers:
         if array is None or obj is None or not node.asks_scalars_for_types_only():
             return None
         numbers = self.scalars.numbers
-        settings = (self.structure, self.scalars.spelling.is_any, numbers.setting, numbers.integers_are_bare, self.limits)
-        return (node.types, node.is_integer, node.is_lexical, array, obj, settings)
+        written = (self.structure, self.scalars.spelling.is_any, numbers.setting, numbers.integers_are_bare)
+        return (node.types, node.is_integer, node.is_lexical, array, obj, written, self.limits)
 
     def _parts(self, link: Link, openings: Openings) -> Iterator[Part]:
         words = [

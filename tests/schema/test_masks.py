@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+import re
+from pathlib import Path
 
 import pytest
 
 from guided import Matcher, Vocabulary, _fast
 from guided.constraints.json_schema import json_schema
 from guided.errors import ConstraintError
+from guided.schema import lexers
 from tests.oracle.brute_mask import brute_mask, ids_of
 from tests.schema.generator import random_schema
 from tests.schema.writing import random_walk
@@ -133,3 +136,10 @@ def compare_with_the_general_contexts(schema, order, rng):
             assert first.mask().tolist() == second.mask().tolist(), (schema, first.text)
             first.advance(byte)
             second.advance(byte)
+
+
+def test_the_compiled_contexts_know_the_labels_of_the_lexers():
+    source = (Path(__file__).parents[2] / "_fast" / "json_labels.pyx").read_text()
+    told = {name: int(value.replace("_", "")) for name, value in re.findall(r"LABEL_(\w+) = ([\d_]+)", source)}
+    assert len(told) == 12
+    assert told == {name: getattr(lexers, name) for name in told}
