@@ -32,7 +32,7 @@ include "wordlist.pyx"       # a finite list of texts
 include "disjoint.pyx"       # languages that differ in their first byte
 include "counted.pyx"        # strings of bounded length
 include "restricted.pyx"     # a labelled language of which some ends do not count
-include "json_labels.pyx"    # labels of the lexemes of JSON
+include "json_places.pyx"    # places in a JSON document, labels of its lexemes
 include "shapes.pyx"         # what plain JSON arrays and objects ask
 include "plain.pyx"          # their contexts
 include "plain_completions.pyx"  # how to finish a document from there

@@ -7,45 +7,8 @@
 # is a call back.  What the front says is asked once, wherever in the document its value stands.
 
 
-
-cdef enum:                        # kinds of contexts
-    VALUE_NEXT = 0                # about: a link
-    KEY_NEXT = 1                  # about: a frame
-    FREE_KEY_NEXT = 2             # about: a frame
-    COLON_NEXT = 3                # about: a link
-    AFTER_VALUE = 4               # about: a frame
-    NOTHING_NEXT = 5
-    WITHIN = 6                    # about: a context of the front's; link: that of the value which the front reads
-
-cdef enum:                        # where a link returns to after its value
-    TO_END = 0
-    TO_FRAME = 1                  # back: a frame
-    TO_FRONT = 2                  # back: a context of the front's, a value's place; outer: the link around it
-
 cdef enum:
     MAX_REMEMBERED = 20_000       # completions kept
-
-
-cdef struct Context:
-    int32_t kind
-    int32_t about
-    int32_t link
-
-cdef struct Link:                 # what is asked of a value, and what comes after it
-    int32_t goal
-    int32_t way
-    int32_t back
-    int32_t outer
-
-cdef struct FrontContext:
-    uint8_t is_known
-    int32_t goal                  # of a value's place that asks for this goal and nothing else; DEAD for other contexts
-    uint8_t is_end                # after the value
-    uint8_t has_facts
-    void* lexer
-    uint8_t captures
-    int32_t fallback
-    int32_t finished              # a value's place: the front's context after it, NOT_ASKED_YET
 
 
 @cython.final

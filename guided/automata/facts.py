@@ -108,7 +108,7 @@ class FactsOf:
 
 
 def surely_holds_text(root: Node) -> bool:
-    """Whether a tree of text has a member with a character in UTF-8 at every place; False where that is not plain to see."""
+    """Whether a tree surely holds some text of characters that UTF-8 has; False where that is not plain to see."""
     stack: list[Node] = [root]
     while stack:
         node = stack.pop()

@@ -1,4 +1,4 @@
-"""Which goals have a value at all, and a short one: a search over values and over what is left of arrays and objects.
+"""Which goals have a value at all: a search over values and over what is left of arrays and objects.
 
 Goals (what a value must fit) and residuals (an open array or object) are solved by *rules*: a text, the goal of a
 member, and the residual after it.  The search is depth first, laziest rules first, on a list instead of the call
@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from guided.errors import LimitExceeded
-from guided.schema.document import ANYTHING
 from guided.schema.formula import FALSE, TRUE
 from guided.schema.keytests import KeyTests
 from guided.schema.keywords import TYPES
@@ -23,7 +22,6 @@ from guided.schema.scalars import Scalars
 from guided.schema.shapes import Shapes
 from guided.schema.values import scalar
 
-MAX_COMPLETION = 1_000_000  # bytes of a value; longer ones are refused by name
 MAX_DISTINCT = 64  # values of a small domain that are told apart under uniqueItems
 
 INFINITE = 1 << 60
@@ -54,14 +52,14 @@ class Analysis:
         self.comma, self.colon = f"{space},{space}", f"{space}:{space}"
         self.approximate = False  # some answer was "yes" because the steps allowed ran out
         self._spend = scalars.spender()
-        self._rules: dict[Unknown, Rule] = {}
+        self.rules: dict[Unknown, Rule] = {}  # how what can be solved is solved
         self._without: set[Unknown] = set()
 
     # ---- the search ----
 
     def is_inhabited(self, goal: Goal) -> bool:
         """Whether some value meets `goal`."""
-        return not goal or goal in self._rules or self._is_plainly_inhabited(goal) or self._solve(goal)
+        return not goal or goal in self.rules or self._is_plainly_inhabited(goal) or self._solve(goal)
 
     def _is_plainly_inhabited(self, goal: Goal) -> bool:
         """Whether a goal asks for some type alone, a scalar one among them."""
@@ -72,35 +70,9 @@ class Analysis:
 
     def is_live(self, residual: Residual) -> bool:
         """Whether an array or object with one question can be finished so that the answer is yes."""
-        if residual in self._rules:
+        if residual in self.rules:
             return True
-        return self._solve(self._less_seen(residual))
-
-    def _less_seen(self, residual: Residual) -> Residual:
-        """A residual that is live if and only if this one is, and which many others share: without what does not matter.
-
-        A name helps where it is needed, or where its value can make a negated schema of properties false.  Which other
-        names were written does not matter, unless members are counted or all names are judged.
-        """
-        if residual.kind != "object" or not residual.seen or residual.tracks or self.residuals.in_order:
-            return residual
-        formulas, wanted = self.formulas, set[str]()
-        positive, negative = formulas.polarity(residual.outs[0])
-        for atom in residual.atoms:
-            what = formulas.payload(atom)
-            if what[0] == "has":
-                wanted.add(what[1])
-            elif what[0] == "props" and atom in negative:
-                node = self.document.nodes[what[1]]
-                if node.patterns or node.additional not in (None, ANYTHING):
-                    return residual
-                wanted.update(node.properties or ())
-            elif atom in (positive if what[0] == "count" else negative):
-                return residual
-        seen = residual.seen & wanted
-        if len(seen) == len(residual.seen):
-            return residual
-        return self.residuals.make("object", residual.outs, (), residual.names, residual.place, seen)
+        return self._solve(self.residuals.essence(residual))
 
     def _solve(self, unknown: Unknown) -> bool:
         if unknown in self._without:
@@ -114,7 +86,7 @@ class Analysis:
             return True
 
     def _search(self, root: Unknown) -> bool:
-        rules, without = self._rules, self._without
+        rules, without = self.rules, self._without
         spend = self._spend = self.scalars.spender()
         unknowns, options, deepest = [root], [self._options(root)], [INFINITE]
         tried: list[Rule | None] = [None]
@@ -423,51 +395,8 @@ class Analysis:
             return False
         return True
 
-    # ---- texts ----
-
-    def text(self, goal: Goal) -> str:
-        """A short value of `goal`, which must have one."""
-        return self._render([goal]) if goal else "null"
-
-    def rest(self, residual: Residual, *, is_first: bool) -> str:
-        """Members and the closing bracket of an array or object; is_first: no comma before the first member."""
-        return self._render([(residual, is_first)])
-
-    def _render(self, parts: list[Any]) -> str:
-        found, size = list[str](), 0
-        while parts:
-            part = parts.pop()
-            if isinstance(part, str) or part == ():
-                found.append(part or "null")
-                size += len(part)
-            else:
-                is_first = False
-                if isinstance(part, tuple) and part and isinstance(part[0], (Residual, Needed)):
-                    part, is_first = part
-                if part not in self._rules and (part in self._without or not self._search(part)):
-                    raise ValueError("there is no value")
-                written, goal, after, count = self._rules[part]
-                text = written if isinstance(written, str) else self.scalars.shortest(*written) or ""
-                if isinstance(part, tuple):  # a value
-                    if after is not None:
-                        parts.append((after, True))
-                        text += self.space
-                    found.append(text)
-                elif goal is None and after is None:  # the closing bracket
-                    found.append(text if is_first else self.space + text)
-                else:
-                    comma = "" if is_first else self.comma
-                    assert after is not None
-                    parts.append((after, False))
-                    if count > 1:
-                        item = self.text(goal or ())
-                        if (len(item) + 1) * count > MAX_COMPLETION:
-                            raise LimitExceeded("max_states", MAX_COMPLETION, len(item) * count, "the shortest value,")
-                        found.append(comma + self.comma.join([item] * count))
-                    else:
-                        if goal is not None:
-                            parts.append(goal)
-                        found.append(comma + text)
-            if size > MAX_COMPLETION or len(found) > MAX_COMPLETION:
-                raise LimitExceeded("max_states", MAX_COMPLETION, max(size, len(found)), "the shortest value")
-        return "".join(found)
+    def rule(self, unknown: Unknown) -> Rule:
+        """The way in which something is solved; it must have one."""
+        if unknown not in self.rules and (unknown in self._without or not self._search(unknown)):
+            raise ValueError("there is no value")
+        return self.rules[unknown]

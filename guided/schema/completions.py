@@ -10,6 +10,7 @@ from guided.limits import Limits
 from guided.schema.frames import Frame, Frames, Link
 from guided.schema.keytests import KeyTests
 from guided.schema.scalars import Scalars
+from guided.schema.texts import Texts
 from guided.schema.values import scalar
 
 
@@ -18,13 +19,14 @@ class Completions:
 
     def __init__(self, frames: Frames, tests: KeyTests, scalars: Scalars, limits: Limits) -> None:
         self.frames, self.tests, self.spelling, self.limits = frames, tests, scalars.spelling, limits
+        self.texts = Texts(frames.analysis)
 
     def value(self, link: Link) -> str:
         """A value with answers that suffice, then the rest of the document."""
         best: str | None = None
         for answers in self.frames.possible_answers(link):
             if self.frames.suffices(link, answers):
-                text = self.frames.analysis.text(self.frames.goal_of(link, answers, loosely=True))
+                text = self.texts.text(self.frames.goal_of(link, answers, loosely=True))
                 if link.above is not None:
                     value = scalar(text) if link.records and text[0] not in "[{" else None
                     frame = self.frames.finished(link, answers, value)
@@ -45,7 +47,7 @@ class Completions:
         while frame is not None:
             answers = self.frames.choice(frame)
             assert answers is not None, "a live frame has a completion"
-            parts.append(self.frames.analysis.rest(self.frames.projected(frame, answers), is_first=False))
+            parts.append(self.texts.rest(self.frames.projected(frame, answers), is_first=False))
             frame = None if frame.link.above is None else self.frames.finished(frame.link, answers, None)
         return "".join(parts)
 

@@ -1,4 +1,4 @@
-"""What the compiled contexts (`_fast/plain.pyx`) ask of a schema: the shapes of plain arrays and objects, and all the rest.
+"""What the compiled contexts (`_fast/plain.pyx`) ask of a schema: shapes of plain arrays and objects, and the rest.
 
 Arrays and objects that are not plain (shapes.py) are read by the contexts of contexts.py, and the compiled ones return
 where a value inside of one is plain again.
@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 
 from guided import _fast
 from guided.errors import LimitExceeded
-from guided.schema.analysis import MAX_COMPLETION
 from guided.schema.contexts import JsonContexts
 from guided.schema.keytests import names_of_letters
 from guided.schema.locations import Goal
 from guided.schema.shapes import Shape
+from guided.schema.texts import MAX_COMPLETION
 from guided.schema.value_lexers import Opening
 
 Told = tuple[()] | tuple[tuple[str, ...], int, tuple[int, ...], int, int]
@@ -72,7 +72,7 @@ class Front:
 
     def value_text(self, goal: Goal) -> bytes:
         """A short value of a goal that has one."""
-        return self.contexts.analysis.text(goal).encode()
+        return self.contexts.completions.texts.text(goal).encode()
 
     def key_text(self, name: str) -> bytes:
         """A key with its quotes."""

@@ -138,6 +138,32 @@ class Residuals:
             found = self._places[names] = {name: place for place, name in enumerate(names)}
         return found
 
+    def essence(self, residual: Residual) -> Residual:
+        """A residual that can be finished if and only if this one can, without what does not matter for that.
+
+        A name helps where it is needed, or where its value can make a negated schema of properties false.  Which other
+        names were written does not matter, unless members are counted or all names are judged.
+        """
+        if residual.kind != "object" or not residual.seen or residual.tracks or self.in_order:
+            return residual
+        formulas, wanted = self.formulas, set[str]()
+        positive, negative = formulas.polarity(residual.outs[0])
+        for atom in residual.atoms:
+            what = formulas.payload(atom)
+            if what[0] == "has":
+                wanted.add(what[1])
+            elif what[0] == "props" and atom in negative:
+                node = self.document.nodes[what[1]]
+                if node.patterns or node.additional not in (None, ANYTHING):
+                    return residual
+                wanted.update(node.properties or ())
+            elif atom in (positive if what[0] == "count" else negative):
+                return residual
+        seen = residual.seen & wanted
+        if len(seen) == len(residual.seen):
+            return residual
+        return self.make("object", residual.outs, (), residual.names, residual.place, seen)
+
     # ---- the end ----
 
     def closed(self, residual: Residual) -> tuple[bool, ...]:

@@ -139,7 +139,7 @@ def compare_with_the_general_contexts(schema, order, rng):
 
 
 def test_the_compiled_contexts_know_the_labels_of_the_lexers():
-    source = (Path(__file__).parents[2] / "_fast" / "json_labels.pyx").read_text()
+    source = (Path(__file__).parents[2] / "_fast" / "json_places.pyx").read_text()
     told = {name: int(value.replace("_", "")) for name, value in re.findall(r"LABEL_(\w+) = ([\d_]+)", source)}
     assert len(told) == 12
     assert told == {name: getattr(lexers, name) for name in told}
