@@ -9,6 +9,7 @@ from typing import TypeVar
 from guided.automata.syntax import (
     Ahead,
     Both,
+    Boundary,
     Chars,
     Concat,
     End,
@@ -67,8 +68,8 @@ def depth(node: Node) -> int:
 
 
 def has_anchor(node: Node) -> bool:
-    """Whether `^` or `$` occurs in `node`."""
-    return any(isinstance(part, (Start, End)) for part in walk(node))
+    """Whether `^`, `$` or a word boundary occurs in `node`."""
+    return any(isinstance(part, (Start, End, Boundary)) for part in walk(node))
 
 
 @lru_cache(maxsize=256)
@@ -110,7 +111,7 @@ def is_nullable(node: Node) -> bool:
             return here.least == 0 or below[0]
         if isinstance(here, Not):
             return not below[0]
-        return isinstance(here, (Ahead, Start, End))
+        return isinstance(here, (Ahead, Start, End, Boundary))
 
     return fold(node, combine)
 
