@@ -321,10 +321,29 @@ def _holds(node: Node, text: Node, limits: Limits) -> bool:
     return boolean.table(Both((node, text)), limits).n_states > 0
 
 
+def looks_around(root: Node) -> bool:
+    """Whether there is an anchor, a boundary or lookahead in a tree, as Facts.zero_width says; quickly."""
+    stack, seen = [root], set()
+    while stack:
+        node = stack.pop()
+        kind = type(node)
+        if kind is Concat or kind is Union:
+            if id(node) not in seen:
+                seen.add(id(node))
+                stack.extend(node.parts)  # type: ignore[union-attr]
+        elif kind is Repeat:
+            stack.append(node.node)  # type: ignore[union-attr]
+        elif kind in _ZERO:
+            return True
+    return False
+
+
+_ZERO = frozenset((Ahead, Start, End, Boundary))
+
+
 def whole(builder: Builder, node: Node, follow: int) -> int:
     """The first state of a text that may look around itself, and is all of the text."""
-    node = strip(node)
-    if not builder.facts(node).zero_width:
+    if not looks_around(node) or not looks_around(node := strip(node)):
         return builder.build(node, follow)
     scope = Scope(node, lambda tree: tree, EMPTY)
     return Around(builder, scope).build(node, lambda after: follow if after & scope.over else DEAD)
