@@ -73,8 +73,8 @@ def has_anchor(node: Node) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _has_ahead(kept: Kept) -> bool:
-    return any(isinstance(part, Ahead) for part in walk(kept.node))
+def _looks_around(kept: Kept) -> bool:
+    return any(isinstance(part, (Ahead, Start, End, Boundary)) for part in walk(kept.node))
 
 
 class Kept:
@@ -90,9 +90,9 @@ class Kept:
         return isinstance(other, Kept) and self.node is other.node
 
 
-def has_ahead(node: Node) -> bool:
-    """Whether a lookahead occurs in `node`; remembered for trees that are used again, as those of formats are."""
-    return _has_ahead(Kept(node))
+def looks_around(node: Node) -> bool:
+    """Whether lookahead or an anchor occurs in `node`; remembered for trees that are used again, as formats are."""
+    return _looks_around(Kept(node))
 
 
 def is_nullable(node: Node) -> bool:

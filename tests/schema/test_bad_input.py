@@ -6,10 +6,12 @@ import json
 
 import pytest
 
+from guided import Matcher, Vocabulary, cfg, regex, seq
 from guided.constraints.json_schema import json_schema
 from guided.errors import ConstraintError, GuidedError, LimitExceeded, UnsupportedSchema
 from guided.limits import Limits
 
+BYTES = Vocabulary([bytes([byte]) for byte in range(256)], eos_ids={256}, size=257)
 WRONG = [  # schema, pointer of the error
     (42, ""),
     (None, ""),
@@ -186,6 +188,9 @@ def test_an_answer_that_took_too_many_steps_is_a_yes_and_is_reported():
     constraint = json_schema(hard, limits=Limits(max_formula_steps=60))
     assert constraint.explain()["approximate"]
     assert not json_schema({"type": "array"}).explain()["approximate"]
+    for made in (constraint, seq("x", constraint), cfg("start: X", embed={"X": constraint}), constraint & regex(".*")):
+        assert made.approximate and Matcher(made, BYTES).approximate
+    assert not json_schema({"type": "array"}).approximate
 
 
 @pytest.mark.parametrize(
