@@ -1,6 +1,6 @@
 """How start-up, mask time and memory grow with the input: n, 2n, 4n and 8n of one thing at a time, and the exponents.
 
-    python -m benchmarks.growth --tokenizer DIR [--axes properties,enum] [--rounds 3] [--write]
+    python -m benchmarks.growth [--tokenizer DIR] [--axes properties,enum] [--rounds 3] [--write]
 
 Every point is measured in children of one process that has the tokenizer in memory; of the rounds, the least time and
 the median memory count.  An exponent is the slope of a straight line through (log size, log figure): 1 is linear, 0 is
@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import guided
 from benchmarks.measure import resident_mb
-from benchmarks.reliability import longest_tokens
+from benchmarks.reliability import longest_tokens, vocabularies
 from guided import Matcher, Vocabulary
 
 FACTORS = (1, 2, 4, 8)
@@ -165,18 +165,24 @@ def exponent(sizes: list[int], values: list[float]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tokenizer", required=True, help="a folder with tokenizer.json")
-    parser.add_argument("--axes", default=",".join(AXES))
+    parser.add_argument(
+        "--tokenizer", help="a folder with tokenizer.json; without it the 256 bytes, and no vocabulary axis"
+    )
+    parser.add_argument("--axes", default="")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--write", action="store_true", help="append a line to benchmarks/results/growth.jsonl")
     options = parser.parse_args()
-    from transformers import AutoTokenizer
-
-    whole = Vocabulary.from_tokenizer(AutoTokenizer.from_pretrained(options.tokenizer))
+    whole = vocabularies(options.tokenizer)[-1]
+    axes = (
+        options.axes.split(",")
+        if options.axes
+        else [axis for axis in AXES if options.tokenizer or axis != "vocabulary"]
+    )
     guided.json_schema({"type": "array", "uniqueItems": True}).recognizer()  # imports what is imported lazily
     line: dict[str, Any] = {"date": datetime.now(timezone.utc).date().isoformat(), "version": guided.__version__}
+    line["tokens"] = whole.size
     print("| | sizes | " + " | ".join(f"{name}: exponent, first to last" for name in FIGURES) + " |\n|" + "---|" * 6)
-    for axis in options.axes.split(","):
+    for axis in axes:
         make, smallest = AXES[axis]
         sizes = [smallest * factor for factor in FACTORS]
         found: dict[str, list[float]] = {name: [] for name in FIGURES}
