@@ -17,7 +17,7 @@ include "types.pxi"          # number types, DEAD
 include "recognizer.pyx"     # a language, a byte at a time; its table is filled on demand
 include "nfa.pyx"            # byte automata with counted loops, built backwards
 include "words.pyx"          # many literal texts as one tree of states
-include "trim.pyx"           # what guards have made unreachable is taken out
+include "trim.pyx"           # states that lead nowhere are taken out
 include "finish.pyx"         # shortest ways to the end of a byte automaton
 include "dfa.pyx"            # a regular language: sets of places in the byte automaton, made on demand
 include "table.pyx"          # finished automata: product, complement, minimisation

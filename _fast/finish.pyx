@@ -13,11 +13,10 @@ cdef class Distances:
     cdef Nfa nfa
     cdef int64_t* distance           # per state: bytes to the end of its round; FAR if there is no way
     cdef int64_t* move               # per state: the edge taken (>= 0), the empty edge ~k (< 0)
-    cdef uint8_t* ends               # per state: complete here if nothing follows
     cdef dict rounds                 # loop -> the bytes of a shortest round
 
     def __dealloc__(self):
-        free(self.distance); free(self.move); free(self.ends)
+        free(self.distance); free(self.move)
 
     def __init__(self, Nfa nfa):
         cdef int32_t state
@@ -25,19 +24,17 @@ cdef class Distances:
         self.nfa, self.rounds = nfa, {}
         self.distance = <int64_t*>calloc(nfa.n_states + 1, sizeof(int64_t))
         self.move = <int64_t*>calloc(nfa.n_states + 1, sizeof(int64_t))
-        self.ends = <uint8_t*>calloc(nfa.n_states + 1, 1)
-        if self.distance == NULL or self.move == NULL or self.ends == NULL:
+        if self.distance == NULL or self.move == NULL:
             raise MemoryError()
         for state in range(nfa.n_states):
             self.distance[state] = 0 if nfa.states[state].label >= 0 or nfa.states[state].loop >= 0 else FAR
-            self.ends[state] = nfa.states[state].label >= 0
         # States mostly lead to states made before them: one sweep settles plain patterns, the second confirms it.
         while self.sweep(forward):
             forward = not forward
 
     cdef bint sweep(self, bint forward) noexcept:
         """Shorten what can be shortened, once per state; whether anything changed."""
-        cdef int32_t k, e, state, guard, n = self.nfa.n_states
+        cdef int32_t k, e, state, n = self.nfa.n_states
         cdef int64_t cost
         cdef NfaState* node
         cdef NfaEdge* edge
@@ -45,10 +42,6 @@ cdef class Distances:
         for k in range(n):
             state = k if forward else n - 1 - k
             node = &self.nfa.states[state]
-            for e in range(node.n_empty):
-                guard = self.nfa.empties[node.empty + e].guard
-                if guard != GUARD_START and self.ends[self.nfa.empties[node.empty + e].target] and not self.ends[state]:
-                    self.ends[state] = changed = True
             if node.label >= 0 or node.loop >= 0:
                 continue
             for e in range(node.n_edges):
@@ -58,13 +51,7 @@ cdef class Distances:
                     if cost < self.distance[state]:
                         self.distance[state], self.move[state], changed = cost, node.edge + e, True
             for e in range(node.n_empty):
-                guard = self.nfa.empties[node.empty + e].guard
-                if guard == GUARD_START:
-                    continue
-                if guard == GUARD_END:
-                    cost = 0 if self.ends[self.nfa.empties[node.empty + e].target] else FAR
-                else:
-                    cost = self.to_end(self.nfa.empties[node.empty + e].target, node.within)
+                cost = self.to_end(self.nfa.empties[node.empty + e], node.within)
                 if cost < self.distance[state]:
                     self.distance[state], self.move[state], changed = cost, ~<int64_t>(node.empty + e), True
         return changed
@@ -154,9 +141,7 @@ cdef class Distances:
                 continue
             move = self.move[state]
             if move < 0:
-                if self.nfa.empties[~move].guard == GUARD_END:
-                    return bytes(text)
-                state = self.nfa.empties[~move].target
+                state = self.nfa.empties[~move]
             else:
                 text.append(friendly(self.nfa.edges[move].low, self.nfa.edges[move].high))
                 state = self.nfa.edges[move].target

@@ -22,10 +22,6 @@ cdef struct NfaEdge:
     uint8_t low         # bytes low..high, inclusive
     uint8_t high
 
-cdef struct NfaEmpty:
-    int32_t target
-    int32_t guard       # GUARD_*: when this edge may be used
-
 cdef struct NfaLoop:
     int64_t least       # completed rounds before the loop may be left
     int64_t most        # rounds at most; -1: any number
@@ -39,14 +35,8 @@ cdef struct NfaLoop:
     int32_t active      # scratch: this round is being opened without a byte in between
 
 cdef enum:
-    GUARD_NONE = 0
-    GUARD_START = 1     # nothing has been read
-    GUARD_NOT_START = 2
-    GUARD_END = 3       # nothing follows
     NO_STATE = -1
     EMPTY_MOVES = 20    # states that may be visited without a byte, for each state that an Nfa may have
-
-START, NOT_START, END = GUARD_START, GUARD_NOT_START, GUARD_END
 
 
 cdef void* grow(void* memory, size_t count, int32_t* capacity, size_t size) except NULL:
@@ -67,7 +57,7 @@ cdef class Nfa:
     """A byte automaton under construction; states are ints, and -1 as the state that follows means: no text at all."""
     cdef NfaState* states
     cdef NfaEdge* edges
-    cdef NfaEmpty* empties
+    cdef int32_t* empties            # pool of empty edges: where they lead
     cdef NfaLoop* loops
     cdef int32_t* closures           # pool of closures: states with byte edges, a label or a loop
     cdef int32_t* stack              # scratch of `collect`
@@ -103,7 +93,7 @@ cdef class Nfa:
             raise LimitExceeded("max_nfa_states", self.max_states, self.n_states + 1, "the pattern")
         self.states = <NfaState*>grow(self.states, self.n_states + 1, &self.states_capacity, sizeof(NfaState))
         self.edges = <NfaEdge*>grow(self.edges, self.n_edges + n_edges, &self.edges_capacity, sizeof(NfaEdge))
-        self.empties = <NfaEmpty*>grow(self.empties, self.n_empties + n_empty, &self.empties_capacity, sizeof(NfaEmpty))
+        self.empties = <int32_t*>grow(self.empties, self.n_empties + n_empty, &self.empties_capacity, sizeof(int32_t))
         state = &self.states[self.n_states]
         state.edge, state.n_edges = self.n_edges, n_edges
         state.empty, state.n_empty = self.n_empties, n_empty
@@ -168,18 +158,12 @@ cdef class Nfa:
         cdef int32_t k, first = self.states[state].empty
         self.states[state].n_empty = <int32_t>len(targets)
         for k in range(<int32_t>len(targets)):
-            self.empties[first + k] = NfaEmpty(targets[k], GUARD_NONE)
+            self.empties[first + k] = targets[k]
 
     def knot(self, int32_t n_targets=2):
         """A state whose empty edges are filled in later: where a loop closes."""
         state = self.add(0, n_targets)
         self.states[state].n_empty = 0
-        return state
-
-    def guard(self, int32_t target, int32_t guard):
-        """A state that goes on to `target` without a byte, but only at the START (NOT_START, END) of the text."""
-        state = self.add(0, 1)
-        self.empties[self.states[state].empty] = NfaEmpty(target, guard)
         return state
 
     def table(self, Table table, dict follows):
@@ -203,7 +187,7 @@ cdef class Nfa:
             made = self.add(n_edges, <int32_t>len(targets))
             memcpy(self.edges + self.states[made].edge, edges, n_edges * sizeof(NfaEdge))
             for k in range(<int32_t>len(targets)):
-                self.empties[self.states[made].empty + k] = NfaEmpty(targets[k], GUARD_NONE)
+                self.empties[self.states[made].empty + k] = targets[k]
         return first + table.start
 
     @property
@@ -255,41 +239,37 @@ cdef class Nfa:
     cdef int close(self, int32_t state) except -1:
         """Remember the closure of `state`: what can be reached without a byte, loops left closed."""
         cdef int32_t first = self.n_closures
-        self.collect(state, False)
+        self.collect(state)
         self.states[state].closure = first
         self.states[state].n_closure = self.n_closures - first
         return 0
 
-    cdef int collect(self, int32_t origin, bint at_start) except -1:
+    cdef int collect(self, int32_t origin) except -1:
         """Append to `closures` all states with byte edges, a label or a loop that `origin` reaches without a byte.
 
-        A path over an END guard has promised that nothing follows: it brings labels only.  The end of a loop's body is
-        left out if `origin` is not in that body: no byte was read in the round, and bodies that may be empty have least 0.
+        The end of a loop's body is left out if `origin` is not in that body: no byte was read in the round, and bodies that
+        may be empty have least 0.
         """
-        cdef int32_t depth = 1, k, target, guard, item, ended, state
+        cdef int32_t depth = 1, k, item, state
         cdef NfaState* node
         if self.n_visited >= EMPTY_MOVES * <int64_t>self.max_states:      # at most that many items in `closures`
             raise LimitExceeded("max_nfa_states", self.max_states, self.n_visited // EMPTY_MOVES, "the pattern's empty moves")
-        self.seen = <int32_t*>grow_zeroed(self.seen, 2 * self.n_states, &self.seen_capacity)
-        self.stack = <int32_t*>grow(self.stack, 2 * self.n_states + 1, &self.stack_capacity, sizeof(int32_t))
+        self.seen = <int32_t*>grow_zeroed(self.seen, self.n_states, &self.seen_capacity)
+        self.stack = <int32_t*>grow(self.stack, self.n_states + 1, &self.stack_capacity, sizeof(int32_t))
         self.round += 1
-        self.stack[0] = 2 * origin                  # 2 * state + (an END guard was passed)
-        self.seen[2 * origin] = self.round
+        self.stack[0] = origin
+        self.seen[origin] = self.round
         while depth:
             depth -= 1
             self.n_visited += 1
-            ended = self.stack[depth] & 1
-            state = self.stack[depth] >> 1
+            state = self.stack[depth]
             node = &self.states[state]
-            if node.label >= 0 or not ended and (node.n_edges or node.loop >= 0 and self.inside(origin, node.loop)):
+            if node.label >= 0 or node.n_edges or node.loop >= 0 and self.inside(origin, node.loop):
                 self.closures = <int32_t*>grow(self.closures, self.n_closures + 1, &self.closures_capacity, sizeof(int32_t))
                 self.closures[self.n_closures] = state
                 self.n_closures += 1
             for k in range(node.n_empty):
-                guard = self.empties[node.empty + k].guard
-                if guard == (GUARD_NOT_START if at_start else GUARD_START):
-                    continue
-                item = 2 * self.empties[node.empty + k].target + (ended | (guard == GUARD_END))
+                item = self.empties[node.empty + k]
                 if self.seen[item] != self.round:
                     self.seen[item] = self.round
                     self.stack[depth] = item
@@ -302,14 +282,6 @@ cdef class Nfa:
         while around > loop:                        # inner loops are opened later: their numbers are higher
             around = self.loops[around].parent
         return around == loop
-
-    def closure(self, int32_t state, bint at_start):
-        """The states with byte edges, a label or a loop that `state` reaches without a byte; for guarded automata."""
-        cdef int32_t first = self.n_closures
-        self.collect(state, at_start)
-        found = [self.closures[k] for k in range(first, self.n_closures)]
-        self.n_closures = first
-        return found
 
     def packed(self):
         """The whole automaton as bytes, for fingerprints."""
@@ -325,7 +297,7 @@ cdef class Nfa:
             out[at] = (<int64_t>self.edges[k].target << 16) | (self.edges[k].low << 8) | self.edges[k].high
             at += 1
         for k in range(self.n_empties):
-            out[at] = (<int64_t>self.empties[k].target << 2) | self.empties[k].guard
+            out[at] = self.empties[k]
             at += 1
         loops = [(self.loops[k].least, self.loops[k].most, self.loops[k].entry, self.loops[k].exit) for k in range(self.n_loops)]
         return numbers.tobytes() + repr(loops).encode()

@@ -33,7 +33,7 @@ cdef int32_t words_node(Nfa nfa, list edges, int32_t end) except? -2:
         byte, target = edges[k]
         nfa.edges[position + k] = NfaEdge(target, byte, byte)
     if end >= 0:
-        nfa.empties[nfa.states[state].empty] = NfaEmpty(end, GUARD_NONE)
+        nfa.empties[nfa.states[state].empty] = end
     return state
 
 

@@ -18,6 +18,11 @@ class Matcher(_fast.Matcher):
         super().__init__(index_for(constraint, vocab))
         self.constraint, self.vocab = constraint, vocab
 
+    @property
+    def approximate(self) -> bool:
+        """Whether the constraint has assumed so far that some text can be finished; see Constraint.approximate."""
+        return self.constraint.approximate
+
     def fork(self) -> Matcher:
         """An independent matcher at the same position."""
         other: Matcher = super().fork()

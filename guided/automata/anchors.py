@@ -1,25 +1,13 @@
-"""Anchors at the ends of a tree, taken out where their place decides them; and search, the pattern anywhere in a text.
+"""Anchors at the ends of a tree, taken out where their place decides them.
 
-compile.py gives every anchor its exact meaning by itself; this only makes the common patterns (^...$) plain and cheap.
+around.py gives every anchor its exact meaning by itself; this only makes the common patterns (^...$) plain and cheap.
 """
 
 from __future__ import annotations
 
-from guided.automata.syntax import (
-    ANY_TEXT,
-    EMPTY,
-    Ahead,
-    Concat,
-    End,
-    Literal,
-    Node,
-    Start,
-    Union,
-    concat,
-    optional,
-)
+from guided.automata.syntax import EMPTY, Ahead, Concat, End, Literal, Node, Start, Union, concat
 
-_DEPTH = 50  # nested groups looked into; deeper anchors are left to compile.py
+_DEPTH = 50  # nested groups looked into; deeper anchors are left to around.py
 
 
 def strip(node: Node) -> Node:
@@ -55,35 +43,3 @@ def _strip(node: Node, depth: int, at_start: bool) -> tuple[Node, bool]:
         changed = any(new is not old for (new, _), old in zip(both, node.parts, strict=True))
         return (Union(tuple(new for new, _ in both)) if changed else node), all(beside for _, beside in both)
     return node, False
-
-
-def anywhere(node: Node) -> Node:
-    """Texts in which `node` matches somewhere (re.search; JSON Schema's `pattern`); alternatives may carry anchors."""
-    groups: dict[tuple[bool, bool], list[Node]] = {}
-    for part in node.parts if isinstance(node, Union) else (node,):
-        pieces = list(part.parts) if isinstance(part, Concat) else [part]
-        at_start, at_end = isinstance(pieces[0], Start), isinstance(pieces[-1], End)
-        body = pieces[1:] if at_start else pieces
-        groups.setdefault((at_start, at_end), []).append(concat(*body))
-    found: list[Node] = []
-    for (at_start, _), group in groups.items():
-        rest = then_anything(group[0] if len(group) == 1 else Union(tuple(group)))
-        found.append(rest if at_start else concat(ANY_TEXT, rest))
-    return found[0] if len(found) == 1 else Union(tuple(found))
-
-
-def then_anything(node: Node) -> Node:
-    """`node`, then any text; an End as its last part is made plain: nothing follows, or one newline."""
-    parts = node.parts if isinstance(node, Union) else (node,)
-    open_parts: list[Node] = []
-    found: list[Node] = []
-    for part in parts:
-        pieces = part.parts if isinstance(part, Concat) else (part,)
-        last = pieces[-1]
-        if isinstance(last, End):
-            found.append(concat(*pieces[:-1], *([optional(Literal("\n"))] if last.newline else [])))
-        else:
-            open_parts.append(part)
-    if open_parts:
-        found.append(concat(open_parts[0] if len(open_parts) == 1 else Union(tuple(open_parts)), ANY_TEXT))
-    return found[0] if len(found) == 1 else Union(tuple(found))

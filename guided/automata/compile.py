@@ -1,7 +1,7 @@
 """Syntax trees -> byte automaton, built backwards: every piece is made with the state that follows it.
 
-That order makes lookahead simple: what follows the lookahead is already an automaton, to be intersected with it
-(boolean.py).  Nothing here recurses: trees may be as deep as their texts are long.  Not here: text, Unicode tables.
+Nothing here recurses: trees may be as deep as their texts are long.  Not here: text, Unicode tables; anchors, word
+boundaries and lookahead (around.py).
 Source: docs/theory/automata.md.
 """
 
@@ -11,28 +11,25 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from guided import _fast
-from guided.automata import boolean
-from guided.automata.anchors import strip
+from guided.automata import around, boolean
 from guided.automata.facts import FactsOf
 from guided.automata.syntax import (
     EMPTY,
-    Ahead,
     Both,
     Chars,
     Concat,
-    End,
     Literal,
     Made,
     Never,
     Node,
     Not,
     Repeat,
-    Start,
     Union,
     Words,
+    Written,
 )
 from guided.automata.utf8 import utf8_graph
-from guided.errors import ConstraintError, LimitExceeded
+from guided.errors import LimitExceeded
 from guided.limits import DEFAULT_LIMITS, Limits
 
 DEAD = -1
@@ -57,7 +54,7 @@ def compile_dfa(
     alternatives = {0: node} if not isinstance(node, Mapping) else dict(node)
     nfa = _fast.Nfa(limits.max_nfa_states)
     builder = Builder(nfa, limits)
-    entries = [builder.build(strip(alternatives[label]), nfa.accept(label)) for label in sorted(alternatives)]
+    entries = [around.whole(builder, alternatives[label], nfa.accept(label)) for label in sorted(alternatives)]
     dfa = builder.finish(entries)
     if accept is not None:
         dfa = boolean.restrict(dfa, accept, limits)
@@ -70,8 +67,7 @@ class Builder:
     def __init__(self, nfa: _fast.Nfa, limits: Limits) -> None:
         self.nfa, self.limits = nfa, limits
         self.facts = FactsOf()
-        self.guarded = False  # there are guards: closures depend on the place
-        self.pending: list[tuple[int, int, bool]] = []  # `$` before a last newline: (knot, what follows, at the start)
+        self.pruned = False  # there may be states that lead nowhere
         self.spent = 0  # states of all automata made for lookahead
         self.values: list[int] = []
         self.tasks: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
@@ -79,8 +75,9 @@ class Builder:
     def build(self, root: Node, follow: int) -> int:
         """The first state of `root` with `follow` after it; DEAD if there is no such text."""
         self.values.append(follow)
+        outside = len(self.tasks)  # texts inside texts (Written) are built while the tasks of the outer one wait
         self.tasks.append((self._enter, (root,)))
-        while self.tasks:
+        while len(self.tasks) > outside:
             step, arguments = self.tasks.pop()
             step(*arguments)
         return self.values.pop()
@@ -104,14 +101,10 @@ class Builder:
             self._union(node.parts)
         elif isinstance(node, Repeat):
             self._repeat(node)
-        elif isinstance(node, Start):
-            values[-1] = self.guard(follow, _fast.START)
-        elif isinstance(node, End):
-            self._end(node)
-        elif isinstance(node, Ahead):
-            values[-1] = boolean.ahead(self, node, follow)
         elif isinstance(node, Made):
             values[-1] = node.build(nfa, follow)
+        elif isinstance(node, Written):
+            values[-1] = around.written(self, node, follow)
         elif isinstance(node, (Both, Not)):
             table = boolean.build(node, self.limits)
             values[-1] = boolean.embed(nfa, table, lambda labels: [follow])
@@ -148,7 +141,7 @@ class Builder:
             if least > 0 and about.is_empty:
                 self.values[-1] = DEAD
             return
-        if about.nullable and not about.zero_width:
+        if about.nullable:
             least = 0
         if least == 1 and most == 1:
             self.tasks.append((self._enter, (body,)))
@@ -156,8 +149,6 @@ class Builder:
             self.values.append(follow)
             self.tasks.append((self._join, (2,)))
             self.tasks.append((self._enter, (body,)))
-        elif about.zero_width:
-            self._unroll(body, least, most)
         elif most is None and least <= 1:
             knot = self.nfa.knot()
             self.values[-1] = knot
@@ -183,84 +174,20 @@ class Builder:
         else:
             self.values.append(self.nfa.split([entry, follow]) if least == 0 else entry)
 
-    def _unroll(self, body: Node, least: int, most: int | None) -> None:
-        """Repeats of bodies that look around them: copies, as each round stands in another place."""
-        copies = least if most is None else most
-        if copies > self.limits.max_nfa_states // 4:
-            raise LimitExceeded("max_nfa_states", self.limits.max_nfa_states, copies, "a repeated lookahead or anchor")
-        if most is None:
-            if self.facts(body).ahead:
-                raise ConstraintError(
-                    "lookahead inside an unbounded repeat cannot be enforced while writing; "
-                    "bound the repeat ({0,100}), "
-                    "or move the lookahead out of it"
-                )
-            follow = self.values[-1]
-            knot = self.nfa.knot()
-            self.tasks.extend([(self._enter, (body,))] * least)
-            self.tasks.append((self._close_star, (knot, follow, 0)))
-            self.values[-1] = knot
-            self.tasks.append((self._enter, (body,)))
-        else:
-            self.tasks.extend([(self._enter, (body,))] * least)
-            follow = self.values[-1]
-            for _ in range(most - least):  # tasks run last in, first out: each copy leads to the one made before
-                self.tasks.append((self._or_skip, (follow,)))
-                self.tasks.append((self._enter, (body,)))
-
-    def _or_skip(self, follow: int) -> None:
-        self.values[-1] = self.nfa.split([self.values[-1], follow])
-
-    # ---- zero width ----
-
-    def guard(self, target: int, guard: int) -> int:
-        """A state before `target` that may be passed only at the START (NOT_START, END) of the text."""
-        self.guarded = True
-        return self.nfa.guard(target, guard)
+    # ---- the end ----
 
     def spend(self, n_states: int) -> None:
-        """Count states that lookahead (`$` is one) looked at; a pattern may hold many of them, each small."""
+        """Count states that lookahead looked at; a pattern may hold many of them, each small."""
         self.spent += n_states
         if self.spent > 4 * self.limits.max_dfa_states:
             raise LimitExceeded("max_dfa_states", self.limits.max_dfa_states, self.spent // 4, "all lookahead together")
 
-    def _end(self, node: End) -> None:
-        follow = self.values[-1]
-        ends = [self.guard(follow, _fast.END)]
-        if node.newline:  # a last newline may stand here: what follows must read it and then end
-            for at_start, guard in ((True, _fast.START), (False, _fast.NOT_START)):
-                knot = self.nfa.knot(len(self.nfa.labels))
-                self.pending.append((knot, follow, at_start))
-                ends.append(self.guard(self.nfa.literal(b"\n", knot), guard))
-        self.values[-1] = self.nfa.split(ends)
-
-    def settle(self) -> None:
-        """Give the knots of `_end` their targets: the labels complete after one newline, a least fixed point."""
-        nfa, changed = self.nfa, bool(self.pending)
-        found: dict[int, tuple[int, ...]] = {}
-        while changed:
-            changed = False
-            nfa.forget()
-            for knot, follow, at_start in self.pending:
-                places = nfa.closure(follow, at_start)
-                self.spend(len(places))
-                dfa = _fast.Dfa(nfa, places, self.limits.max_states, True)
-                labels = dfa.labels(dfa.step(dfa.start, 0x0A))
-                if labels != found.get(knot, ()):
-                    changed, found[knot] = True, labels
-                    nfa.set_targets(knot, [nfa.accept(label) for label in labels])
-        nfa.forget()
-
-    # ---- the end ----
-
-    def finish(self, entries: list[int], *, at_start: bool = True) -> _fast.Dfa:
-        """The automaton of all texts that one of `entries` reads.  at_start : whether `^` holds at the first place."""
-        if not self.guarded:
-            return _fast.Dfa(self.nfa, entries, self.limits.max_states)
-        self.settle()
-        starts = [state for entry in entries if entry != DEAD for state in self.nfa.closure(entry, at_start)]
-        alive = _fast.trim(self.nfa)
-        return _fast.Dfa(self.nfa, [state for state in starts if alive[state]], self.limits.max_states, True)
+    def finish(self, entries: list[int]) -> _fast.Dfa:
+        """The automaton of all texts that one of `entries` reads."""
+        if self.pruned:
+            alive = _fast.trim(self.nfa)
+            entries = [state for state in entries if state != DEAD and alive[state]]
+        return _fast.Dfa(self.nfa, entries, self.limits.max_states)
 
 
 def fold(node: Repeat) -> tuple[Node, int, int | None]:

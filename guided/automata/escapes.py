@@ -16,7 +16,9 @@ _CONTROL = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11, "\\": 92
 _HEX = {"x": 2, "u": 4, "U": 8}
 _HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 _LOW_SURROGATE = re.compile(r"\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+_SURROGATE = re.compile(r"\\u\{?([dD][89a-fA-F][0-9a-fA-F]{2})\}?")
 _POSIX = re.compile(r"\[:\^?[a-zA-Z]+:\]")
+_LONG = re.compile(r"[0-9a-fA-F]{8}")
 _OCTAL = frozenset("01234567")
 _WAYS_OUT = {
     "G": "leave it out: a constraint always matches the whole text",
@@ -70,7 +72,7 @@ class Reader:
             return found
         if c in "pP":
             return self.unicode_property(c == "P", flags, start)
-        if c in _HEX and not (self.ecma and c == "U"):
+        if c in _HEX and not (self.ecma and c == "U" and not _LONG.match(self.pattern, self.at)):
             return self.hexadecimal(c, start)
         if c in "0123456789":
             return self.octal(c, start, in_class)
@@ -130,8 +132,6 @@ class Reader:
             self.at = start + 4
         if not _OCTAL.issuperset(digits):
             raise self.error(f"'\\{digits}' is no octal number; write \\x.. for a character", start)
-        if self.ecma and digits != "0":
-            raise self.error("octal escapes are not part of the dialect; write \\x..", start)
         if int(digits, 8) > 0o377:
             raise self.error(f"the octal escape '\\{digits}' is above 0o377; write \\x{{..}}", start)
         return int(digits, 8)
@@ -156,8 +156,8 @@ class Reader:
         return self.check_text(found, start)
 
     def ecma_escape(self, c: str, start: int) -> int:
-        """Control characters, and annex B: a backslash before any other character stands for it."""
-        if c in "bfnrtv":
+        """Control characters (\\a as in Python), and annex B: a backslash before any other character stands for it."""
+        if c in "abfnrtv":
             return _CONTROL[c]
         if c == "c":
             letter = self.next_char()
@@ -256,7 +256,12 @@ class Reader:
 
     def class_item(self, c: str, flags: int) -> int | Ranges:
         if c == "\\":
+            half = _SURROGATE.match(self.pattern, self.at) if self.ecma else None
+            if half and not _LOW_SURROGATE.match(self.pattern, half.end()):  # no text holds it; a range may end in it
+                self.at = half.end()
+                return int(half.group(1), 16)
             return self.read_escape(flags, in_class=True)
-        self.check_text(ord(c), self.at)
+        if not self.ecma:
+            self.check_text(ord(c), self.at)
         self.at += 1
         return ord(c)

@@ -8,6 +8,7 @@ from guided.automata.syntax import (
     SURROGATES,
     Ahead,
     Both,
+    Boundary,
     Chars,
     Concat,
     End,
@@ -20,20 +21,22 @@ from guided.automata.syntax import (
     Start,
     Union,
     Words,
+    Written,
 )
 
 
 class Facts(NamedTuple):
     """nullable : holds the empty text (if zero_width: may, at some places).    is_empty : surely holds no text.
 
-    zero_width : looks at what stands before or after it.    ahead : holds a lookahead.    start : asks for the start.
+    zero_width : looks at what stands before or after it.    ahead : holds a lookahead.
+    behind : may look at the character before its first place.
     """
 
     nullable: bool
     is_empty: bool
     zero_width: bool = False
     ahead: bool = False
-    start: bool = False
+    behind: bool = False
 
 
 _TEXT, _NULL, _NONE = Facts(False, False), Facts(True, False), Facts(False, True)
@@ -82,14 +85,16 @@ class FactsOf:
             return _NONE
         if isinstance(node, Made):
             return _TEXT
-        if isinstance(node, (Start, End)):
-            return Facts(True, False, zero_width=True, start=isinstance(node, Start))
+        if isinstance(node, (Start, End, Boundary)):
+            return Facts(True, False, zero_width=True, behind=not isinstance(node, End))
+        if isinstance(node, Written):
+            return _TEXT
         return None
 
     @staticmethod
     def _combine(node: Node, parts: list[Facts]) -> Facts:
         if isinstance(node, Ahead):
-            return Facts(True, False, zero_width=True, ahead=True, start=parts[0].start)
+            return Facts(True, False, zero_width=True, ahead=True, behind=parts[0].behind)
         if isinstance(node, Not):
             return Facts(not parts[0].nullable or parts[0].zero_width, False)
         if isinstance(node, Both):  # anchors in the parts mean the ends of the part's own text
@@ -97,10 +102,12 @@ class FactsOf:
         around = {
             "zero_width": any(part.zero_width for part in parts),
             "ahead": any(part.ahead for part in parts),
-            "start": any(part.start for part in parts),
         }
         if isinstance(node, Concat):
+            first = next((index for index, part in enumerate(parts) if not part.nullable), len(parts))
+            around["behind"] = any(part.behind for part in parts[: first + 1])
             return Facts(all(p.nullable for p in parts), any(p.is_empty for p in parts), **around)
+        around["behind"] = any(part.behind for part in parts)
         if isinstance(node, Union):
             return Facts(any(p.nullable for p in parts), all(p.is_empty for p in parts), **around)
         assert isinstance(node, Repeat)

@@ -14,11 +14,13 @@ from guided.automata.escapes import BACKREFERENCE
 from guided.automata.groups import FLAGS, GroupReader
 from guided.automata.syntax import (
     Ahead,
+    Boundary,
     Chars,
     Concat,
     End,
     Literal,
     Node,
+    Ranges,
     Repeat,
     Start,
     Union,
@@ -35,6 +37,9 @@ _REPEAT = re.compile(r"\{([0-9]*)(,?)([0-9]*)\}")
 _KEPT = re.I | re.S | re.X | re.A | re.M
 _MOST = 2**32 - 1  # repetition numbers that Python's re holds to be too large
 _WHITE = " \t\n\r\v\f"  # what (?x) skips
+_LINE_ENDS: Ranges = ((0x0A, 0x0A),)
+_ECMA_LINE_ENDS: Ranges = ((0x0A, 0x0A), (0x0D, 0x0D), (0x2028, 0x2029))
+_IN_EMPTY = re.search(r"\B", "") is not None  # Python before 3.14 finds no \B in the empty text
 _LOOKBEHIND = "lookbehind is not supported; say what may stand there: write the text before it as part of the pattern"
 
 
@@ -59,7 +64,8 @@ def parse(pattern: str, flags: int = 0, *, dialect: str = "python", limits: Limi
     r"""The syntax tree of a regular expression; the language is that of full matches.
 
     flags : re.IGNORECASE, re.DOTALL, re.VERBOSE, re.ASCII, re.MULTILINE, re.UNICODE or 0.
-    dialect : "python", or "ecma" (ECMA-262 with the u flag and its annex B: `\d \w` are ASCII, `$` is the true end).
+    dialect : "python", or "ecma" (ECMA-262 with the u flag: `\d \w` are ASCII, `$` is the true end; what that refuses
+              means what Python's re says, and what both refuse what annex B says).
     Raises RegexSyntaxError with the position; LimitExceeded (max_pattern_length, max_pattern_depth).
     """
     if not isinstance(pattern, str):
@@ -168,19 +174,16 @@ class _Parser(GroupReader):
         flags, start = self.frames[-1].flags, self.at
         if c == ".":
             self.at += 1
-            ends = [(0x0A, 0x0A)] if not self.ecma else [(0x0A, 0x0A), (0x0D, 0x0D), (0x2028, 0x2029)]
-            self.put(Chars(invert([] if flags & re.S else ends)))
+            ends = _ECMA_LINE_ENDS if self.ecma else _LINE_ENDS
+            self.put(Chars(invert(() if flags & re.S else ends)))
         elif c == "[":
             self.put(Chars(self.char_class(flags)))
         elif c == "\\":
             self.escape(flags)
         elif c in "^$":
-            if flags & re.M:
-                raise self.error(
-                    f"'{c}' with the flag m (multi-line) is not supported; write the line breaks out: (?:^|.*\\n)"
-                )
             self.at += 1
-            self.put(Start() if c == "^" else End(newline=not self.ecma), _ANCHOR)
+            line = () if not flags & re.M else _ECMA_LINE_ENDS if self.ecma else _LINE_ENDS
+            self.put(Start(line) if c == "^" else End(not self.ecma and not line, line), _ANCHOR)
         else:
             self.check_text(ord(c), start)
             self.at += 1
@@ -190,15 +193,16 @@ class _Parser(GroupReader):
         """What a backslash stands for, outside [..]."""
         start = self.at
         c = self.pattern[start + 1 : start + 2]
-        if not self.ecma and c in ("A", "Z", "z"):
+        if c in ("A", "Z", "z"):
             self.at += 2
             self.put(Start() if c == "A" else End(), _ANCHOR)
             return
         if c in ("b", "B"):
-            raise self.error(
-                f"'\\{c}' (word boundary) is not supported; write the neighbouring characters out, "
-                "or leave it out at the ends of the pattern, which must match the whole text anyway"
-            )
+            self.at += 2
+            word = self.shorthand("w", flags)
+            assert word is not None
+            self.put(Boundary(word, c == "B", self.ecma or _IN_EMPTY), _ANCHOR)
+            return
         if c.isdigit() and (reason := self.backreference()):
             raise self.error(reason)
         if c == "k" and (not self.ecma or self.names or "(?<" in self.pattern):
@@ -217,7 +221,7 @@ class _Parser(GroupReader):
         end = start + 1
         if c == "{":
             braces = _REPEAT.match(self.pattern, start)
-            if braces is None or braces.group() == "{}" or (self.ecma and not braces.group(1)):
+            if braces is None or braces.group() == "{}" or (self.ecma and braces.group() == "{,}"):
                 self.at += 1  # a brace that stands for itself, exactly where re takes it so
                 self.put_char(ord("{"))
                 return
@@ -258,14 +262,14 @@ class _Parser(GroupReader):
         self.at += 1
         if self.take("?"):
             c = self.next_char()
-            if c == "P" and not self.ecma:
+            if c == "P":
                 self.python_group(start)
             elif c == "<":
                 self.at += 1
                 if self.pattern[self.at : self.at + 1] in ("=", "!"):
                     raise self.error(_LOOKBEHIND, start)
                 self.group_name(">", start)
-            elif c == "#" and not self.ecma:
+            elif c == "#":
                 end = self.pattern.find(")", self.at)
                 if end < 0:
                     raise self.error("this comment is never closed: a ')' is missing", start)
@@ -282,7 +286,7 @@ class _Parser(GroupReader):
                 raise self.error(
                     "atomic groups are not supported: they depend on the order of trials; use (?:..)", start
                 )
-            elif not self.ecma and (c in FLAGS or c == "-" or c == "L"):
+            elif c in FLAGS or c == "-" or c == "L":
                 flags, whole = self.read_flags(start, flags)
                 if whole:
                     self.set_flags(start, flags)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+Ranges = tuple[tuple[int, int], ...]  # of code points: sorted, disjoint, inclusive
 MAX_CODE_POINT = 0x10FFFF
 SURROGATES = (0xD800, 0xDFFF)  # code points that no UTF-8 text holds
 
@@ -37,7 +38,7 @@ class Words:
 class Chars:
     """One code point out of sorted, disjoint, inclusive ranges."""
 
-    ranges: tuple[tuple[int, int], ...]
+    ranges: Ranges
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +91,32 @@ class Ahead:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Zero-width: nothing stands before this place."""
+    """Zero-width: nothing stands before this place, or a character out of `line` (the ends of a line, with (?m))."""
+
+    line: Ranges = ()
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Zero-width: nothing stands after this place; or, if `newline`, nothing but one newline (Python's `$`)."""
+    """Zero-width: nothing stands after this place; or, if `newline`, nothing but one newline (Python's `$`);
+
+    or a character out of `line` (the ends of a line, with (?m)).
+    """
 
     newline: bool = False
+    line: Ranges = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """Zero-width: of the characters beside this place, one is out of `word` and the other is not, or is not there.
+
+    negative : both are, or neither is.  in_empty : whether the negative one holds in the empty text.
+    """
+
+    word: Ranges
+    negative: bool = False
+    in_empty: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +130,21 @@ class Made:
     build: Callable[[Any, int], int] = field(compare=False, repr=False)
 
 
-Node = Never | Literal | Words | Chars | Concat | Union | Repeat | Both | Not | Ahead | Start | End | Made
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The texts of `node`, which may look around it, written another way and followed by `end`: a JSON string's body.
+
+    write : gives, for a tree that looks at nothing around it, that of the same texts as they are written.
+    end : what stands after the text; it begins with a character that no written text does.
+    """
+
+    node: Node
+    write: Callable[[Node], Node]
+    end: Node
+
+
+Zero = Ahead | Start | End | Boundary
+Node = Never | Literal | Words | Chars | Concat | Union | Repeat | Both | Not | Zero | Made | Written
 
 EMPTY = Literal("")
 NEVER = Never()
@@ -149,6 +182,20 @@ def invert(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     if here <= MAX_CODE_POINT:
         outside.append((here, MAX_CODE_POINT))
     return normalise(outside)
+
+
+def intersect(left: Ranges, right: Ranges) -> Ranges:
+    """The code points in both."""
+    found, i, j = [], 0, 0
+    while i < len(left) and j < len(right):
+        low, high = max(left[i][0], right[j][0]), min(left[i][1], right[j][1])
+        if low <= high:
+            found.append((low, high))
+        if left[i][1] < right[j][1]:
+            i += 1
+        else:
+            j += 1
+    return tuple(found)
 
 
 ANY_CHAR = Chars(normalise([(0, MAX_CODE_POINT)]))

@@ -21,6 +21,7 @@ class Constraint:
     parse  : the value of a complete text (the text itself, a JSON value, an instance of a type).
     value_kind : "text" or "json": whether a part of a text has a partial value.
     explain : details for guided.explain.
+    approximate : see the property.
     """
 
     def __init__(
@@ -33,9 +34,10 @@ class Constraint:
         value_kind: str = "text",
         explain: Callable[[], dict[str, Any]] = dict,
         limits: Limits = DEFAULT_LIMITS,
+        approximate: Callable[[], bool] = bool,
     ) -> None:
         self.name, self.node, self.limits, self.value_kind = name, node, limits, value_kind
-        self._build, self._parse, self._explain = build, parse, explain
+        self._build, self._parse, self._explain, self._approximate = build, parse, explain, approximate
         self._recognizer: _fast.Recognizer | None = None
 
     def __repr__(self) -> str:
@@ -61,6 +63,14 @@ class Constraint:
     def parse(self, text: str) -> Any:
         """The value of a complete text."""
         return self._parse(text)
+
+    @property
+    def approximate(self) -> bool:
+        """Whether "this can still be finished" was assumed somewhere so far, because finding out took too many steps.
+
+        Finished texts are always judged exactly; a generation could meet a DeadEnd.  Only JSON schemas ever say so.
+        """
+        return self._approximate()
 
     def explain(self) -> dict[str, Any]:
         """What it compiled to."""
@@ -94,6 +104,7 @@ class Constraint:
             parse=parse,
             value_kind=value_kind,
             limits=self.limits,
+            approximate=lambda: self.approximate or other.approximate,
         )
 
     def __or__(self, other: Any) -> Constraint:

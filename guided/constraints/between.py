@@ -80,4 +80,4 @@ def between(constraint: Constraint, beginning: bytes, end: bytes) -> Constraint:
     def build() -> Any:
         return _fast.External(language, MOST_STATES)
 
-    return Constraint(name, build, limits=constraint.limits)
+    return Constraint(name, build, limits=constraint.limits, approximate=lambda: constraint.approximate)

@@ -135,7 +135,11 @@ def _embedding(
     def explain() -> dict[str, Any]:
         return {**compiled.explain(), "embedded": {name: part.explain() for name, part in inner.items()}}
 
-    return Constraint(f"cfg({start}, embed={', '.join(inner)})", build, explain=explain, limits=limits)
+    def approximate() -> bool:
+        return any(constraint.approximate for constraint in inner.values())
+
+    name = f"cfg({start}, embed={', '.join(inner)})"
+    return Constraint(name, build, explain=explain, limits=limits, approximate=approximate)
 
 
 @lru_cache(maxsize=32)

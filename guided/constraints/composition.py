@@ -43,6 +43,7 @@ class Composition(Constraint):
             value_kind=value_kind,
             limits=limits,
             explain=self._describe,
+            approximate=lambda: any(part.approximate for part in parts_of(self.tree)),
         )
 
     def _compile(self) -> _fast.Recognizer:

@@ -14,7 +14,7 @@ from guided.limits import DEFAULT_LIMITS, Limits
 from guided.schema.contexts import JsonContexts
 from guided.schema.document import Document, Options, load
 from guided.schema.plain import Front
-from guided.schema.trees import has_ahead
+from guided.schema.trees import looks_around
 
 
 def json_schema(
@@ -77,6 +77,7 @@ def json_schema(
         value_kind="json",
         explain=lambda: report(document, contexts, plain, settings),
         limits=limits,
+        approximate=lambda: contexts.is_approximate,
     )
 
 
@@ -86,12 +87,12 @@ def _check(name: str, value: Any, allowed: tuple[str, ...]) -> None:
 
 
 def check(document: Document, contexts: JsonContexts) -> None:
-    """Find now what would else be found while writing: lookahead that takes too large an automaton."""
+    """Find now what would else be found while writing: patterns that look around and take too large an automaton."""
     for number, node in enumerate(document.nodes):
-        if any(has_ahead(tree) for _, tree in node.texts):
+        if any(looks_around(tree) for _, tree in node.texts):
             contexts.prepare(number)
     for tree in document.patterns.values():
-        if has_ahead(tree):
+        if looks_around(tree):
             compile_dfa(contexts.scalars.spelling.quoted(tree), limits=contexts.limits)
 
 

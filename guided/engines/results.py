@@ -27,6 +27,7 @@ class Output:
     mass_removed  : mean, over the tokens that were sampled, of the probability of what the constraint did not allow.
     n_forced      : tokens that were written without asking the model.
     n_healed      : bytes of the prompt's end that tokens[0] spells again, because it reaches over it; see `heal`.
+    approximate   : the constraint assumed somewhere so far that a text can be finished; see Constraint.approximate.
     seconds       : wall clock of the call up to the end of this text.
     """
 
@@ -40,6 +41,7 @@ class Output:
     mass_removed: float = 0.0
     n_forced: int = 0
     n_healed: int = 0
+    approximate: bool = False
     seconds: float = 0.0
     index: int = 0
     parse: Callable[[str], Any] | None = field(default=None, repr=False, compare=False)

@@ -223,6 +223,7 @@ class Writer:
         result.is_complete = constraint is None or (
             constraint.accepts(result.text) if result.finish_reason == "stop_string" else self.matcher.is_accepting
         )
+        result.approximate = constraint is not None and constraint.approximate
         result.mass_removed = self.removed / self.n_sampled if self.n_sampled else 0.0
         result.seconds = time.perf_counter() - self.run.started
         delta = self.text[self.shown :]

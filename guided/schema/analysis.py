@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from guided.errors import LimitExceeded
+from guided.schema.domains import Domains, with_value
 from guided.schema.formula import FALSE, TRUE
 from guided.schema.keytests import KeyTests
 from guided.schema.keywords import TYPES
@@ -20,9 +21,6 @@ from guided.schema.locations import Goal
 from guided.schema.residuals import Member, Residual, Residuals
 from guided.schema.scalars import Scalars
 from guided.schema.shapes import Shapes
-from guided.schema.values import scalar
-
-MAX_DISTINCT = 64  # values of a small domain that are told apart under uniqueItems
 
 INFINITE = 1 << 60
 SCALARS = frozenset(("null", "true", "false", "string", "number"))
@@ -52,6 +50,7 @@ class Analysis:
         self.comma, self.colon = f"{space},{space}", f"{space}:{space}"
         self.approximate = False  # some answer was "yes" because the steps allowed ran out
         self._spend = scalars.spender()
+        self.domains = Domains(residuals, scalars, tests, space, self._answered)
         self.rules: dict[Unknown, Rule] = {}  # how what can be solved is solved
         self._without: set[Unknown] = set()
 
@@ -194,8 +193,10 @@ class Analysis:
             return
         kinds = {self.formulas.payload(atom)[0] for atom in residual.atoms}
         if "unique" in kinds:
+            is_alike = not member.pending and kinds <= {"items", "count", "unique"}
+            is_alike = is_alike and member.after.place == residual.place
             for settled in self._helpful(residual, self._answered(member, "")):
-                yield from self._distinct(settled)
+                yield from self._distinct(settled, residual.seen, is_alike=is_alike)
             return
         if not member.pending and kinds <= {"items", "count"} and member.after.place == residual.place:
             units = self.formulas.units(residual.outs[0])
@@ -219,61 +220,26 @@ class Analysis:
         out = self.formulas.substitute(residual.outs[0], values)
         return self.residuals.with_outs(residual, (out,))
 
-    def _distinct(self, rule: Rule) -> Iterator[Rule]:
-        """An item of a unique array: one rule for each value of a small domain, else one for a value that is new."""
+    def _distinct(self, rule: Rule, seen: frozenset[Any], *, is_alike: bool) -> Iterator[Rule]:
+        """An item of a unique array: a rule for each value that is left, and one for others if there may be more.
+
+        is_alike : all items to come must fit the same goal; then it does not matter which of its values is taken now.
+        """
         text, goal, after, _ = rule
         assert goal is not None and isinstance(after, Residual) and isinstance(text, str)
-        values = self._domain(goal)
-        if values is None:
-            for kind in ("string", "number"):
-                formula = self.locations.goal_formula(goal, kind)
-                shortest = self.scalars.shortest(formula, kind)
-                if shortest is not None:
-                    values = [shortest]
-                    break
-        if values is None:
+        earlier = -self.document.constant_set(seen) if seen else 0
+        values, is_complete = self.domains.values(tuple(node for node in goal if node != earlier))
+        values = tuple((found, value) for found, value in values if value not in seen)
+        if not (values or is_complete):
+            values, is_complete = self.domains.values(goal)
+        for found, value in values[:1] if is_alike else values:
+            yield text + found, None, self.with_value(after, value), 1
+        if not (is_complete or (is_alike and values)):
             yield text, goal, after, 1
-            return
-        for value in values:
-            yield text + value, None, self.with_value(after, scalar(value)), 1
 
     def with_value(self, residual: Residual, value: Any) -> Residual:
-        """A unique array after an item with this value."""
-        if not any(self.formulas.payload(atom)[0] == "unique" for atom in residual.atoms):
-            return residual
-        seen = residual.seen | {value}
-        return self.residuals.make(residual.kind, residual.outs, residual.tracks, residual.names, residual.place, seen)
-
-    def _domain(self, goal: Goal) -> list[str] | None:
-        """The texts of all values of a goal, if they are few scalars; None if they may be more."""
-        found: list[str] = []
-        for kind in TYPES:
-            formula = self.locations.goal_formula(goal, kind)
-            if formula == FALSE:
-                continue
-            if kind in ("null", "true", "false"):
-                found.append(kind)
-                continue
-            if kind in ("array", "object"):
-                return None
-            listed = self._listed(formula, kind)
-            if listed is None or len(found) + len(listed) > MAX_DISTINCT:
-                return None
-            found += listed
-        return found
-
-    def _listed(self, formula: int, kind: str) -> list[str] | None:
-        """The texts of an enum; None if other texts fit as well."""
-        for unit in self.formulas.units(formula):
-            payload = self.formulas.payload(unit)
-            if unit < 0:
-                continue
-            if payload[0] == "strings" and len(payload[1]) <= 4 * MAX_DISTINCT:
-                fitting = sorted(text for text in payload[1] if self.scalars.holds(formula, text))
-                return [self.scalars.spelling.text(text) for text in fitting]
-            if payload[0] == "numbers" and len(payload[1]) <= 4 * MAX_DISTINCT:
-                return self.scalars.fitting_numbers(formula, payload[1])
-        return None
+        """A unique array after an item with this value; any other as it is."""
+        return with_value(self.residuals, residual, value)
 
     def _members(self, residual: Residual) -> Iterator[Rule]:
         """Members that may help: needed names first; where any may help, every name and a new one of each class."""

@@ -1,7 +1,7 @@
 """`pattern`: ECMA-262 text -> a tree of whole strings.
 
-A pattern may match anywhere in the string, so the tree is `any text, pattern, any text` with the anchors worked out:
-inside a JSON string the ends of the text are its quotes, so that no anchor may be left for the automaton.
+A pattern may match anywhere in the string, so the tree is `any text, pattern, any text`.  Where that is simple, `^` and
+`$` are worked out: such trees are spelled and measured as they are.  What is left is worked out by the automaton.
 """
 
 from __future__ import annotations
@@ -12,14 +12,10 @@ from guided.automata import parse
 from guided.automata.syntax import ANY_TEXT, EMPTY, Ahead, Concat, End, Node, Repeat, Start, Union, concat, union
 from guided.errors import GuidedError, LimitExceeded, UnsupportedSchema
 from guided.limits import Limits
-from guided.schema.trees import depth, has_anchor, is_nullable, walk
+from guided.schema.trees import children, depth, has_anchor, is_nullable
 
 MAX_DEPTH = 100  # nested groups and repeats of a pattern inside a schema
 _MAX_ALTERNATIVES = 256  # ways in which `^` and `$` may be met in one pattern
-
-
-class _Refused(Exception):
-    """A construct that is not supported."""
 
 
 @lru_cache(maxsize=512)
@@ -39,7 +35,7 @@ def search_tree(pattern: str, pointer: str, limits: Limits) -> Node:
         return _search(pattern, limits)
     except LimitExceeded:
         raise
-    except (_Refused, GuidedError) as error:
+    except GuidedError as error:
         raise UnsupportedSchema(
             f"the pattern {pattern!r} cannot be enforced: {str(error).splitlines()[0]}.",
             pointer,
@@ -50,7 +46,7 @@ def search_tree(pattern: str, pointer: str, limits: Limits) -> Node:
 def resolve_anchors(tree: Node) -> Node:
     """`tree` without `^` and `$` outside of lookahead: where they hold, what stands on their other side is empty.
 
-    Raises _Refused for anchors inside unbounded repeats, and for `^` inside lookahead that is not at the start.
+    The tree itself if they stand in repeats, in too many combinations, or on the far side of what looks around.
     """
     if not has_anchor(tree):
         return tree
@@ -60,9 +56,7 @@ def resolve_anchors(tree: Node) -> Node:
     while waiting:
         parts = waiting.pop()
         for index, part in enumerate(parts):
-            if isinstance(part, (Start, End)) or not has_anchor(part):
-                continue
-            if isinstance(part, Ahead):
+            if _is_end(part) or not _has_end(part):
                 continue
             if isinstance(part, Concat):
                 choices: list[list[Node]] = [list(part.parts)]
@@ -71,50 +65,49 @@ def resolve_anchors(tree: Node) -> Node:
             elif isinstance(part, Repeat) and part.most == 1:
                 choices = [[part.node]] + ([[EMPTY]] if part.least == 0 else [])
             else:
-                raise _Refused("'^' or '$' inside a repeat is not supported")
+                return tree
             n_made += len(choices) - 1
             if n_made > _MAX_ALTERNATIVES:
-                raise _Refused(f"'^' and '$' in more than {_MAX_ALTERNATIVES} combinations")
+                return tree
             waiting.extend([*parts[:index], *choice, *parts[index + 1 :]] for choice in choices)
             break
         else:
-            finished.append(_meet(parts))
+            met = _meet(parts)
+            if met is None:
+                return tree
+            finished.append(met)
     return union(*finished)
 
 
-def _meet(parts: list[Node]) -> Node:
-    """One sequence with anchors among its parts."""
-    first = max((index for index, part in enumerate(parts) if isinstance(part, Start)), default=-1)
-    last = min((index for index, part in enumerate(parts) if isinstance(part, End)), default=len(parts))
+def _is_end(node: Node) -> bool:
+    return isinstance(node, (Start, End)) and not node.line
+
+
+def _has_end(node: Node) -> bool:
+    """Whether `^` or `$` occurs outside of lookahead."""
+    stack = [node]
+    while stack:
+        here = stack.pop()
+        if _is_end(here):
+            return True
+        if not isinstance(here, Ahead):
+            stack.extend(children(here))
+    return False
+
+
+def _meet(parts: list[Node]) -> Node | None:
+    """One sequence with `^` and `$` among its parts; None if what looks around stands on their far side."""
+    ends = [index for index, part in enumerate(parts) if _is_end(part)]
+    first = max((index for index in ends if isinstance(parts[index], Start)), default=-1)
+    last = min((index for index in ends if isinstance(parts[index], End)), default=len(parts))
     kept: list[Node] = []
     for index, part in enumerate(parts):
-        if isinstance(part, (Start, End)):
+        if _is_end(part):
             continue
         if first < index < last:
-            if isinstance(part, Ahead):
-                is_first = first >= 0 and all(isinstance(before, Ahead) for before in kept)
-                part = _look_ahead(part, is_first=is_first)
             kept.append(part)
-        elif isinstance(part, Ahead):
-            raise _Refused("lookahead on the far side of '^' or '$' is not supported")
+        elif isinstance(part, Ahead) or has_anchor(part):
+            return None
         elif not is_nullable(part):
             return union()
     return concat(*kept)
-
-
-def _look_ahead(node: Ahead, *, is_first: bool) -> Ahead:
-    """A lookahead without `^`, which holds at its own start if the lookahead stands first in the text."""
-    stripped = strip_start(node) if is_first else node
-    if any(isinstance(below, Start) for below in walk(stripped)):
-        raise _Refused("'^' inside lookahead is supported only at the start of both")
-    return stripped
-
-
-def strip_start(node: Ahead) -> Ahead:
-    """`node`, with a `^` that every alternative begins with taken out."""
-    choices = node.node.parts if isinstance(node.node, Union) else (node.node,)
-    found: list[Node] = []
-    for choice in choices:
-        parts = choice.parts if isinstance(choice, Concat) else (choice,)
-        found.append(concat(*parts[1:]) if isinstance(parts[0], Start) else choice)
-    return Ahead(union(*found), node.negative)

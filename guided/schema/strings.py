@@ -8,7 +8,7 @@ complement of texts are those of their spellings.  Lone surrogates have no spell
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from guided.automata.syntax import (
     ANY_CHAR,
@@ -16,19 +16,19 @@ from guided.automata.syntax import (
     Both,
     Chars,
     Concat,
-    End,
     Literal,
     Node,
     Not,
     Repeat,
     Union,
     Words,
+    Written,
     chars,
     concat,
     invert,
     union,
 )
-from guided.schema.trees import Kept, bound, fold, lengths
+from guided.schema.trees import Kept, bound, fold, has_anchor, lengths
 
 QUOTE = Literal('"')
 MAX_LENGTH = 2**30  # characters that are counted
@@ -171,10 +171,7 @@ def _hex_digits(low: int, high: int) -> Node:
 
 
 def spell(tree: Node, *, is_any: bool = False) -> Node:
-    """The tree of the shortest (or of all) spellings of the texts of `tree`, without quotes.
-
-    Anchors: only `$` in lookahead.
-    """
+    """The tree of the shortest (or of all) spellings of the texts of `tree`, which holds no anchor, without quotes."""
     one_char = spell_chars_any if is_any else spell_chars
     every_char = ANY_SPELLING if is_any else ONE_SPELLING
 
@@ -204,8 +201,6 @@ def spell(tree: Node, *, is_any: bool = False) -> Node:
             return Both((Repeat(every_char, 0, None), Not(below[0])))
         if isinstance(here, Ahead):
             return Ahead(below[0], here.negative)
-        if isinstance(here, End):
-            return QUOTE  # a bare quote stands only at the end, and what a lookahead reads is not consumed
         return here
 
     return fold(tree, combine)
@@ -217,6 +212,8 @@ EVERY_SPELLING = concat(QUOTE, Repeat(ANY_SPELLING, 0, None), QUOTE)
 
 @lru_cache(maxsize=512)
 def _quoted(kept: Kept, is_any: bool) -> Node:
+    if has_anchor(kept.node):  # which speaks of characters, not of spellings
+        return concat(QUOTE, Written(kept.node, partial(spell, is_any=is_any), QUOTE))
     return concat(QUOTE, spell(kept.node, is_any=is_any), QUOTE)
 
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 from guided.automata.syntax import (
     Ahead,
     Both,
+    Boundary,
     Chars,
     Concat,
     End,
@@ -67,13 +68,13 @@ def depth(node: Node) -> int:
 
 
 def has_anchor(node: Node) -> bool:
-    """Whether `^` or `$` occurs in `node`."""
-    return any(isinstance(part, (Start, End)) for part in walk(node))
+    """Whether `^`, `$` or a word boundary occurs in `node`."""
+    return any(isinstance(part, (Start, End, Boundary)) for part in walk(node))
 
 
 @lru_cache(maxsize=256)
-def _has_ahead(kept: Kept) -> bool:
-    return any(isinstance(part, Ahead) for part in walk(kept.node))
+def _looks_around(kept: Kept) -> bool:
+    return any(isinstance(part, (Ahead, Start, End, Boundary)) for part in walk(kept.node))
 
 
 class Kept:
@@ -89,9 +90,9 @@ class Kept:
         return isinstance(other, Kept) and self.node is other.node
 
 
-def has_ahead(node: Node) -> bool:
-    """Whether a lookahead occurs in `node`; remembered for trees that are used again, as those of formats are."""
-    return _has_ahead(Kept(node))
+def looks_around(node: Node) -> bool:
+    """Whether lookahead or an anchor occurs in `node`; remembered for trees that are used again, as formats are."""
+    return _looks_around(Kept(node))
 
 
 def is_nullable(node: Node) -> bool:
@@ -110,7 +111,7 @@ def is_nullable(node: Node) -> bool:
             return here.least == 0 or below[0]
         if isinstance(here, Not):
             return not below[0]
-        return isinstance(here, (Ahead, Start, End))
+        return isinstance(here, (Ahead, Start, End, Boundary))
 
     return fold(node, combine)
 

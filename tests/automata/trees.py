@@ -9,6 +9,7 @@ import re
 from guided.automata.syntax import (
     Ahead,
     Both,
+    Boundary,
     Chars,
     Concat,
     End,
@@ -31,9 +32,22 @@ SETS: list[list[tuple[int, int] | str]] = [
     [(0x80, 0xFFF)],
     [(0xD000, 0xFFFF)],
 ]
+WORD = ((0x61, 0x62), (0xE9, 0xE9))  # a, b and é
+ANCHORS = [
+    Start(),
+    End(),
+    End(newline=True),
+    Start(((10, 10),)),
+    End(line=((10, 10),)),
+    Boundary(WORD),
+    Boundary(WORD, negative=True),
+    Boundary(((0x61, 0x61),)),
+    Boundary(WORD, negative=True, in_empty=False),
+]
 TEXTS = ["".join(t) for n in range(5) for t in itertools.product("ab\n", repeat=n)] + [
     "é", "aé", "éa", "a\u0800b", "\U0001f600", "bb\u0800", "\uffff\ue000a", "aaaaaaa", "abababab", "bbbbbbbbb",
     "aaabbb\n",
+    "a b", " ", "a-", "-é", "b\n a",
 ]  # fmt: skip
 
 
@@ -58,8 +72,8 @@ def tree(rng: random.Random, depth: int, kinds: str = "plain") -> Node:
 
 def leaf(rng: random.Random, kinds: str) -> Node:
     dice = rng.random()
-    if kinds == "around" and dice < 0.15:
-        return rng.choice([Start(), End(), End(newline=True)])
+    if kinds == "around" and dice < 0.25:
+        return rng.choice(ANCHORS)
     if dice < 0.6:
         return Literal("".join(rng.choice("ab\n") for _ in range(rng.choice([0, 1, 1, 1, 2]))))
     if dice < 0.7:
@@ -84,8 +98,13 @@ def as_re(node: Node) -> str:
             return f"(?:{as_re(body)}){{{least},{'' if most is None else most}}}"
         case Ahead(body, negative):
             return f"(?{'!' if negative else '='}{as_re(body)})"
-        case Start():
-            return "^"
-        case End(newline):
-            return "$" if newline else r"\Z"
+        case Start(line):
+            return "(?m:^)" if line else "^"
+        case End(newline, line):
+            return "(?m:$)" if line else "$" if newline else r"\Z"
+        case Boundary(word, negative, in_empty):
+            inside = "".join(f"\\U{low:08x}-\\U{high:08x}" for low, high in word)
+            edge = f"(?:(?<=[{inside}])(?![{inside}])|(?<![{inside}])(?=[{inside}]))"
+            same = f"(?:(?<=[{inside}])(?=[{inside}])|(?<![{inside}])(?![{inside}]))"
+            return (same if in_empty else rf"(?!\A\Z){same}") if negative else edge
     raise TypeError(node)

@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 import guided
+from guided.constraints.base import Constraint
 from guided.matcher import Matcher
 from tests.integrations.conversation import PROMPTS, inputs, written
 from tests.small_models import MODELS, llama, tokenizer
@@ -80,3 +81,12 @@ def test_partial_values_of_a_stream_are_parts_of_the_value():
     assert isinstance(events[-1].done.value, Order)
     assert events[-1].value == json.loads(events[-1].text)
     assert len([event for event in events if isinstance(event.value, dict)]) > 3
+
+
+def test_an_output_says_whether_the_constraint_assumed_something():
+    lm = guided.load(llama(), tokenizer())
+    digits = guided.regex("[0-9]{1,3}")
+    assuming = Constraint("digits", digits.recognizer, approximate=lambda: True)
+    assert guided.generate(lm, "x", assuming, seed=1).approximate
+    assert not guided.generate(lm, "x", digits, seed=1).approximate
+    assert not guided.generate(lm, "x", max_tokens=2, seed=1).approximate

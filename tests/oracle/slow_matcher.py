@@ -9,6 +9,7 @@ from __future__ import annotations
 from guided.automata.syntax import (
     Ahead,
     Both,
+    Boundary,
     Chars,
     Concat,
     End,
@@ -16,6 +17,7 @@ from guided.automata.syntax import (
     Never,
     Node,
     Not,
+    Ranges,
     Repeat,
     Start,
     Union,
@@ -38,8 +40,7 @@ def ends(node: Node, text: str, start: int) -> set[int]:
         case Words(texts):
             return {start + len(wanted) for wanted in texts if text.startswith(wanted, start)}
         case Chars(ranges):
-            inside = start < len(text) and any(low <= ord(text[start]) <= high for low, high in ranges)
-            return {start + 1} if inside else set()
+            return {start + 1} if is_among(text, start, ranges) else set()
         case Concat(parts):
             here = {start}
             for part in parts:
@@ -56,11 +57,21 @@ def ends(node: Node, text: str, start: int) -> set[int]:
             return {end for end in range(start, len(text) + 1) if not matches(body, text[start:end])}
         case Ahead(body, negative):
             return {start} if bool(ends(body, text, start)) != negative else set()
-        case Start():
-            return {start} if start == 0 else set()
-        case End(newline):
-            return {start} if start == len(text) or (newline and text[start:] == "\n") else set()
+        case Start(line):
+            return {start} if start == 0 or is_among(text, start - 1, line) else set()
+        case End(newline, line):
+            at_end = start == len(text) or (newline and text[start:] == "\n")
+            return {start} if at_end or is_among(text, start, line) else set()
+        case Boundary(word, negative, in_empty):
+            is_edge = is_among(text, start - 1, word) != is_among(text, start, word)
+            holds = is_edge != negative and (text or in_empty or not negative)
+            return {start} if holds else set()
     raise TypeError(node)
+
+
+def is_among(text: str, place: int, ranges: Ranges) -> bool:
+    """Whether there is a character at `place`, and out of `ranges`."""
+    return 0 <= place < len(text) and any(low <= ord(text[place]) <= high for low, high in ranges)
 
 
 def repeated(body: Node, least: int, most: int | None, text: str, start: int) -> set[int]:

@@ -6,10 +6,13 @@ import json
 
 import pytest
 
+from guided import Matcher, Vocabulary, cfg, regex, seq
+from guided._fast import DEAD
 from guided.constraints.json_schema import json_schema
 from guided.errors import ConstraintError, GuidedError, LimitExceeded, UnsupportedSchema
 from guided.limits import Limits
 
+BYTES = Vocabulary([bytes([byte]) for byte in range(256)], eos_ids={256}, size=257)
 WRONG = [  # schema, pointer of the error
     (42, ""),
     (None, ""),
@@ -110,6 +113,47 @@ UNSATISFIABLE = [
     {"type": "array", "contains": {}, "maxItems": 0},
     {"type": "array", "uniqueItems": True, "items": {"enum": [1, 2, 1.0]}, "minItems": 3},
     {"type": "array", "uniqueItems": True, "prefixItems": [{"const": 1}, {"const": 1}], "minItems": 2},
+    {"type": "array", "uniqueItems": True, "items": {"enum": [[1], [2], [1.0]]}, "minItems": 3},
+    {"type": "array", "uniqueItems": True, "items": {"enum": [{"a": 1, "b": []}, {"b": [], "a": 1}]}, "minItems": 2},
+    {
+        "type": "array",
+        "uniqueItems": True,
+        "items": {"type": "array", "items": {"type": "null"}, "maxItems": 3},
+        "minItems": 5,
+    },
+    {
+        "type": "array",
+        "uniqueItems": True,
+        "minItems": 10,
+        "items": {
+            "properties": {"a": {"type": "boolean"}, "b": {"enum": [1, "x"]}},
+            "additionalProperties": False,
+            "type": "object",
+        },
+    },
+    {
+        "type": "array",
+        "uniqueItems": True,
+        "minItems": 25,
+        "items": {
+            "prefixItems": [{"enum": [1, 2, 3, 4]}, {"enum": [1, 2, 3, 4, 5, 6]}],
+            "minItems": 2,
+            "items": False,
+            "type": "array",
+        },
+    },
+    {
+        "type": "array",
+        "uniqueItems": True,
+        "minItems": 3,
+        "prefixItems": [{"enum": [[1], [2]]}, {"enum": [[2], [1]]}, {"enum": [[1], [2]]}],
+    },
+    {
+        "type": "array",
+        "uniqueItems": True,
+        "minItems": 3,
+        "items": {"type": "array", "uniqueItems": True, "items": {"type": "boolean"}, "minItems": 2},
+    },
     {"type": "array", "minItems": 1, "unevaluatedItems": False},
     {"type": "object", "required": ["z"], "properties": {"a": {}}, "unevaluatedProperties": False},
     {"oneOf": [{"type": "integer"}, {"type": "integer"}]},
@@ -128,6 +172,42 @@ UNSATISFIABLE = [
 def test_a_schema_that_nothing_fits_is_an_error_at_compile_time(schema):
     with pytest.raises(ConstraintError, match="no JSON value fits"):
         json_schema(schema)
+
+
+def test_unique_arrays_of_few_arrays_and_objects_know_when_no_value_is_left():
+    pairs = {"prefixItems": [{"type": "boolean"}, {"enum": ["x", "y"]}], "minItems": 2, "items": False, "type": "array"}
+    for order in ("schema", "any"):
+        machine = json_schema({"type": "array", "uniqueItems": True, "items": pairs}, order=order).recognizer()
+        written = [f'[{a},"{b}"]' for a in ("true", "false") for b in "xy"]
+        assert machine.accepts(f"[{','.join(written)}]")
+        assert machine.run(machine.start, f"[{','.join(written)},".encode()) == DEAD
+        assert machine.run(machine.start, f"[{','.join(written[:3])},[true".encode()) == DEAD
+        objects = {
+            "properties": {"a": {"type": "boolean"}, "b": {"const": 1}},
+            "additionalProperties": False,
+            "type": "object",
+        }
+        machine = json_schema(
+            {"type": "array", "uniqueItems": True, "items": objects, "minItems": 6}, order=order
+        ).recognizer()
+        written = ["{}", '{"a":true}', '{"b":1}', '{"a":false}', '{"a":true,"b":1}', '{"a":false,"b":1}']
+        assert machine.accepts(f"[{','.join(written)}]")
+        assert machine.run(machine.start, f"[{','.join(written)},".encode()) == DEAD
+        state = machine.run(machine.start, f"[{','.join(written[:3])}".encode())
+        assert machine.accepts(f"[{','.join(written[:3])}".encode() + machine.completion(state))
+
+
+def test_unique_arrays_of_many_values_cost_bounded_work():
+    wide = {
+        "properties": {f"k{n}": {"type": "boolean"} for n in range(40)},
+        "additionalProperties": False,
+        "type": "object",
+    }
+    deep = {"type": "array", "items": {"$ref": "#/$defs/deep"}}
+    for items in (wide, {"$ref": "#/$defs/deep"}, {"items": wide, "type": "array", "minItems": 3}):
+        schema = {"type": "array", "uniqueItems": True, "items": items, "minItems": 3, "$defs": {"deep": deep}}
+        machine = json_schema(schema).recognizer()
+        assert machine.accepts(machine.completion(machine.start))
 
 
 def nested(depth, make):
@@ -186,6 +266,9 @@ def test_an_answer_that_took_too_many_steps_is_a_yes_and_is_reported():
     constraint = json_schema(hard, limits=Limits(max_formula_steps=60))
     assert constraint.explain()["approximate"]
     assert not json_schema({"type": "array"}).explain()["approximate"]
+    for made in (constraint, seq("x", constraint), cfg("start: X", embed={"X": constraint}), constraint & regex(".*")):
+        assert made.approximate and Matcher(made, BYTES).approximate
+    assert not json_schema({"type": "array"}).approximate
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import re
@@ -11,6 +12,7 @@ from uuid import UUID
 
 import pytest
 
+from guided.constraints.json_schema import json_schema
 from guided.errors import UnsupportedSchema
 from tests.schema.writing import assert_every_prefix_lives, dumps, random_walk, recognizer
 
@@ -124,12 +126,63 @@ def test_pattern_length_and_enum_hold_together():
     assert not far.accepts(dumps("a" * 100_001))
 
 
-@pytest.mark.parametrize("pattern", [r"(a)\1", r"(?<=a)b", r"\bword\b", "a(", "[z-a]", "(?i)a", "(^a)*b"])
+@pytest.mark.parametrize("pattern", [r"(a)\1", r"(?<=a)b", "a(", "[z-a]", "a++", "(?:(?!a)b)*"])
 def test_what_no_automaton_can_do_is_refused_with_a_pointer(pattern):
     with pytest.raises(UnsupportedSchema) as caught:
         recognizer({"properties": {"x": {"items": {"pattern": pattern}}}})
     assert caught.value.pointer == "/properties/x/items/pattern"
     assert caught.value.hint
+
+
+LOOKING_AROUND = [  # ECMA-262, and the same in Python's words
+    (r"\bfoo\b", r"(?a:\bfoo\b)"),
+    (r"^(\b[a-z]+\b ?)+$", r"(?a:^(\b[a-z]+\b ?)+\Z)"),
+    (r"([AT]|^|$)*x", r"([AT]|^|\Z)*x"),
+    (r"^(?!.*\bno\b).*$", r"(?a:^(?!.*\bno\b).*\Z)"),
+    (r"(^a)*b", r"(^a)*b"),
+    (r"(?!^b)a", r"(?!^b)a"),
+    (r"a$|^b\b", r"(?a:a\Z|^b\b)"),
+    (r"^([^,]+(,|$)){2,}$", r"^([^,]+(,|\Z)){2,}\Z"),
+    (r"\b\"", r"(?a:\b\")"),
+    (r"^(?=.*\bA\b)(?!.*\\$)", r"(?a:^(?=.*\bA\b)(?!.*\\\Z))"),
+]
+
+
+@pytest.mark.parametrize("escapes", ["shortest", "any"])
+@pytest.mark.parametrize(("pattern", "as_re"), LOOKING_AROUND, ids=[pattern for pattern, _ in LOOKING_AROUND])
+def test_anchors_and_boundaries_speak_of_characters_not_of_spellings(pattern, as_re, escapes):
+    machine = json_schema({"type": "string", "pattern": pattern}, escapes=escapes).recognizer()
+    texts = ["".join(letters) for size in range(4) for letters in itertools.product('ab ,"\\\n', repeat=size)]
+    texts += [
+        "foo",
+        "a foo b",
+        "foob",
+        "x",
+        "Ax",
+        "no",
+        "a no b",
+        "é",
+        "éfoo",
+        "A",
+        "A é\\",
+        "b-",
+        "a,b,c",
+        'é"',
+        "AT x",
+    ]
+    wanted = {text: bool(re.search(as_re, text)) for text in texts}
+    assert {text: machine.accepts(dumps(text)) for text in texts} == wanted
+
+
+def test_patterns_that_look_around_meet_lengths_and_other_patterns():
+    schema = {"type": "string", "pattern": r"\bfoo\b", "minLength": 5, "maxLength": 4_000}
+    machine = recognizer({**schema, "not": {"pattern": r"\bbar\b"}})
+    assert machine.accepts('"foo food"') and machine.accepts('"a\\nfoo"')
+    assert not machine.accepts('"foo"') and not machine.accepts('"foo bar"') and not machine.accepts('"food food"')
+    assert not machine.accepts(dumps("foo " + "a" * 4_000))
+    keys = {"patternProperties": {r"\bid\b": {"type": "integer"}}, "additionalProperties": {"type": "string"}}
+    machine = recognizer({"type": "object", **keys})
+    assert machine.accepts('{"my-id":1,"idle":"x"}') and not machine.accepts('{"my-id":"x"}')
 
 
 FORMATS = {
@@ -204,8 +257,6 @@ def test_what_is_written_in_a_format_is_read_by_python(name, read):
 
 
 def test_formats_can_be_annotations_and_unknown_ones_always_are():
-    from guided.constraints.json_schema import json_schema
-
     free = json_schema({"type": "string", "format": "date"}, formats="annotate")
     assert free.accepts('"x"')
     assert free.explain()["annotations"] == [{"pointer": "/format", "what": "format 'date'"}]
