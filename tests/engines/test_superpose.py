@@ -66,7 +66,7 @@ def test_a_superposition_of_one_token_is_that_token_to_the_last_bit(lm):
     token = np.array([77])
     found = mixed.feed([[(token, np.ones(1, np.float32))] * 2])[0]
     embedded = lm.model.get_input_embeddings()(torch.tensor([[77, 77]]))
-    assert torch.equal(torch.from_numpy(found[None]), plain._read(embedded, [2], 2).logits)
+    assert torch.equal(torch.from_numpy(found[None]), plain._read(embedded, None, 2).logits)
     ordinary = lm.model(torch.tensor([[*prompt, 77, 77]])).logits[0, -2:]
     torch.testing.assert_close(torch.from_numpy(found), ordinary, atol=2e-3, rtol=1e-3)
 
