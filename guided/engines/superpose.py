@@ -8,6 +8,7 @@ arXiv:2405.18400.  Constraints, healing and rescoring are not in the paper.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ from guided.engines.drafts import (
     first_stop,
     open_end,
     shown,
+    stop_strings,
     without_twins,
 )
 from guided.engines.forced import Forcer
@@ -92,20 +94,24 @@ def superpose(
         raise TypeError(f"constraint must be a Constraint or None, not {constraint!r}")
     if not hasattr(lm, "superposed"):
         raise ModelError(f"{type(lm).__name__} cannot read weighted sums of tokens: give what guided.load returns")
+    if not isinstance(prompt, Sequence) or isinstance(prompt, bytes):
+        raise TypeError(f"prompt must be text, chat messages, or a list of either, not {prompt!r}")
     prompts, is_one = prompts_of(prompt)
-    ks = [k] * len(prompts) if isinstance(k, int) else list(k)
+    ks = list(k) if isinstance(k, list | tuple) else [k] * len(prompts)
     if len(ks) != len(prompts):
         raise ValueError(f"{len(ks)} numbers of drafts for {len(prompts)} prompts")
     shapes = [check_k(count, m, lm.vocab.size) for count in ks]
-    if temperature is not None and not temperature > 0:
-        raise ValueError(f"temperature must be a positive number, got {temperature}")
+    if temperature is not None and not (isinstance(temperature, int | float) and 0 < temperature < math.inf):
+        raise ValueError(f"temperature must be a positive number, got {temperature!r}")
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     if ngrams is not None:
+        if not isinstance(ngrams, NGrams):
+            raise TypeError(f"ngrams must be an NGrams, not {ngrams!r}: NGrams.open(path), NGrams.train(texts, tokenizer)")
         ngrams.check_vocabulary(lm.vocab)
     elif alpha:
         raise ValueError("alpha is the share of n-grams, and no n-grams are given: NGrams.open(..), NGrams.train(..)")
-    stops = tuple(text.encode() for text in ((stop,) if isinstance(stop, str) else stop) if text)
+    stops = stop_strings(stop)
     share = (ALPHA if alpha is None else alpha) if ngrams is not None else 0.0
     run = Run(lm, constraint, ngrams, Settings(max_tokens, share, stops, complete, heal, apart, rescore))
     if verify is not None:
