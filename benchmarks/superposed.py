@@ -269,7 +269,7 @@ def main() -> None:
     parser.add_argument("what", choices=["time", "quality", "ngrams", "constraints"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--prompts", type=int, default=0, help="quality: 200; constraints: 1,000")
-    parser.add_argument("--part", type=int, default=1, choices=[0, 1], help="quality: 0 are the places to choose defaults by")
+    parser.add_argument("--part", type=int, default=1, choices=[0, 1], help="quality: 0 is for choosing defaults")
     parser.add_argument("--k", type=int, nargs="+", default=[3, 8], help="time: numbers of drafts")
     parser.add_argument("--only", nargs="+", default=[], help="quality: code, json; constraints: names of them")
     parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)))

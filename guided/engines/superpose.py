@@ -107,7 +107,7 @@ def superpose(
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     if ngrams is not None:
         if not isinstance(ngrams, NGrams):
-            raise TypeError(f"ngrams must be an NGrams, not {ngrams!r}: NGrams.open(path), NGrams.train(texts, tokenizer)")
+            raise TypeError(f"ngrams must be an NGrams, not {ngrams!r}: see NGrams.open, NGrams.train")
         ngrams.check_vocabulary(lm.vocab)
     elif alpha:
         raise ValueError("alpha is the share of n-grams, and no n-grams are given: NGrams.open(..), NGrams.train(..)")

@@ -74,21 +74,13 @@ class SuperposedSession(KVSession):
 
         rows : the drafts of every row; a pass reads their superposition, and the logits after it choose their tokens.
         """
-        count, found = len(rows), self.logits[:, None]
+        found = self.logits[:, None]
         for _ in range(n_steps):
-            if self.table is None:
-                embedded = self._mixed_of(rows)
-            else:
-                if len(self.vectors) != count:
-                    self.vectors = torch.empty(count, 1, self.table.shape[1])
-                    self.blender = Blender(self.table, self.vectors.numpy()[:, 0])
-                for number, drafts in enumerate(rows):
-                    drafts.blend(self.blender, number)
-                embedded = self.vectors
-            found = self._read(embedded, None, 1).logits
-            if not (self.on_cpu and found.dtype is torch.float32 and found.is_contiguous()):
-                found = found.float().cpu().contiguous()
-            place, width, is_over = found.data_ptr(), found.shape[-1], False
+            found = self._read(self._blended(rows), None, 1).logits
+            _, n_columns, width = found.shape
+            if n_columns != 1 or not (self.on_cpu and found.dtype is torch.float32 and found.is_contiguous()):
+                found = found[:, -1:].float().cpu().contiguous()
+            place, is_over = found.data_ptr(), False
             for drafts in rows:
                 drafts.step_at(place, width)
                 place += 4 * width
@@ -119,8 +111,15 @@ class SuperposedSession(KVSession):
         found = logits.cpu().numpy()
         return [found[row, width - count :] for row, count in enumerate(counts)]
 
-    def _mixed_of(self, rows: Sequence[Drafts]) -> torch.Tensor:
-        """[R, 1, d]: the superposition of each row's drafts."""
+    def _blended(self, rows: Sequence[Drafts]) -> torch.Tensor:
+        """[R, 1, d]: the superposition of each row's drafts; the next call may overwrite it."""
+        if self.table is not None:
+            if self.blender is None or len(self.vectors) != len(rows):
+                self.vectors = torch.empty(len(rows), 1, self.table.shape[1])
+                self.blender = Blender(self.table, self.vectors.numpy()[:, 0])
+            for number, drafts in enumerate(rows):
+                drafts.blend(self.blender, number)
+            return self.vectors
         k = max(drafts.k for drafts in rows)
         ids, weights = np.zeros((len(rows), 1, k), np.int64), np.zeros((len(rows), 1, k), np.float32)
         for number, drafts in enumerate(rows):

@@ -99,7 +99,7 @@ def test_a_file_that_is_cut_off_or_something_else_is_refused(tmp_path, trained):
         with pytest.raises(ValueError, match=r"cut off|no n-gram file|damaged"):
             NGrams.open(path)
     path.write_bytes(whole + b"x")
-    with pytest.raises(ValueError, match="damaged: .* bytes of counts where there were"):
+    with pytest.raises(ValueError, match="bytes of counts where there were"):
         NGrams.open(path)
     path.write_bytes(whole.replace(b"guided ngrams 1", b"guided ngrams 9"))
     with pytest.raises(ValueError, match="another version"):
