@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import itertools
 import json
 import os
 import re
@@ -67,10 +68,13 @@ def in_turns(ways: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float
 
 
 def own_share(lm: Any, k: int, ngrams: Any, rounds: int) -> dict[str, float]:
-    """What is not the model: microseconds per step and share of the time, medians over calls."""
+    """What is not the model: from the end of one `model.forward` to the begin of the next, over all steps of all calls.
+
+    What a call does once (reading the prompt's text, decoding the drafts) is no part of a step.
+    """
     import guided
 
-    inside, own, share = [0.0], [], []
+    passes: list[tuple[float, float]] = []
     forward = lm.model.forward
 
     @functools.wraps(forward)  # its signature says what the model takes
@@ -79,29 +83,21 @@ def own_share(lm: Any, k: int, ngrams: Any, rounds: int) -> dict[str, float]:
         try:
             return forward(*given, **named)
         finally:
-            inside[0] += time.perf_counter() - start
+            passes.append((start, time.perf_counter()))
 
+    own, inside = [], []
     lm.model.forward = timed
     try:
-        short = 2
         for number in range(rounds + 1):
-            found = []
-            # Two lengths: what a call does once (reading the prompt's text, decoding the drafts) is no part of a step.
-            for n_tokens in (N_TOKENS + short, short):
-                inside[0], start = 0.0, time.perf_counter()
-                guided.superpose(lm, PROMPT, k, n_tokens, ngrams)
-                found.append((time.perf_counter() - start - inside[0], inside[0]))
-            if number:
-                (long_own, long_model), (short_own, short_model) = found
-                own.append((long_own - short_own) / N_TOKENS)
-                share.append((long_own - short_own) / (long_own - short_own + long_model - short_model))
+            passes.clear()
+            guided.superpose(lm, PROMPT, k, 2 * N_TOKENS, ngrams)
+            if number:  # the first call warms up; the first pass of each reads the prompt
+                own += [after[0] - before[1] for before, after in itertools.pairwise(passes[1:])]
+                inside += [end - start for start, end in passes[1:]]
     finally:
         del lm.model.forward
-    return {
-        "us_per_step": statistics.median(own) * 1e6,
-        "least_us_per_step": min(own) * 1e6,
-        "share": statistics.median(share),
-    }
+    share = statistics.median(own) / (statistics.median(own) + statistics.median(inside))
+    return {"us_per_step": statistics.median(own) * 1e6, "least_us_per_step": min(own) * 1e6, "share": share}
 
 
 def times(rounds: int, ks: list[int]) -> dict[str, Any]:
