@@ -97,7 +97,7 @@ def superpose(
     if not isinstance(prompt, Sequence) or isinstance(prompt, bytes):
         raise TypeError(f"prompt must be text, chat messages, or a list of either, not {prompt!r}")
     prompts, is_one = prompts_of(prompt)
-    ks = list(k) if isinstance(k, list | tuple) else [k] * len(prompts)
+    ks: list[Any] = list(k) if isinstance(k, list | tuple) else [k] * len(prompts)
     if len(ks) != len(prompts):
         raise ValueError(f"{len(ks)} numbers of drafts for {len(prompts)} prompts")
     shapes = [check_k(count, m, lm.vocab.size) for count in ks]
