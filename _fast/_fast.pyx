@@ -60,5 +60,6 @@ include "reject.pyx"         # one step of sampling by asking about few tokens
 include "mass.pyx"           # the probability of what a token starts with
 include "pairs.pyx"          # which two tokens may stand side by side?
 include "ngrams.pyx"         # counts of tokens after histories, in one file
+include "blender.pyx"        # weighted sums of embeddings, where a model reads them
 include "candidates.pyx"     # which tokens may follow k drafts, and how good they are
 include "superpose.pyx"      # k drafts for one row of logits

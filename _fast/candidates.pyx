@@ -1,5 +1,5 @@
 # Candidates: which tokens may follow k drafts, and how good each pair of a draft and a token is.
-# Uses: Index, NGramTable, Trie.
+# Uses: Index, NGramTable, Trie, superpose.h.
 #
 # One row of logits serves all drafts.  Its m best tokens are found in one pass; every pair is tested by the draft's own
 # state of the constraint and scored.  Nothing here is as large as drafts x vocabulary.
@@ -48,45 +48,6 @@ cdef int by_score(const void* left, const void* right) noexcept nogil:
     cdef const pair_t* one = (<const pair_t**>left)[0]
     cdef const pair_t* two = (<const pair_t**>right)[0]
     return -1 if is_better(one, two) else 1
-
-
-cdef int32_t best_tokens(
-    const float* logits, int32_t n_logits, const word_t* allowed, int32_t m, token_t* tokens, float* values
-) noexcept nogil:
-    """The m tokens with the largest logits among those allowed, best first, the lower id where two are equal.
-
-    Returns how many there are (less than m where few are allowed or finite); -1 if a logit is NaN or +inf.
-    """
-    cdef int32_t token = 0, n = 0, place, end
-    cdef uint32_t n_larger
-    cdef float value, least = -INFINITY
-    while token < n_logits:
-        end = min(token + 64, n_logits)
-        n_larger = 0
-        for place in range(token, end):       # almost always none, once m good ones are known; 8 at a time
-            n_larger += not (logits[place] <= least)
-        if not n_larger:
-            token = end
-            continue
-        while token < end:
-            value = logits[token]
-            token += 1
-            if value <= least:
-                continue
-            if value != value or value == INFINITY:
-                return -1
-            if not (allowed[(token - 1) >> 5] >> ((token - 1) & 31)) & 1:
-                continue
-            place = n if n < m else m - 1     # the new token moves up past smaller ones
-            while place > 0 and values[place - 1] < value:
-                values[place], tokens[place] = values[place - 1], tokens[place - 1]
-                place -= 1
-            values[place], tokens[place] = value, token - 1
-            if n < m:
-                n += 1
-            if n == m:
-                least = values[m - 1]
-    return n
 
 
 def text_mask(vocab):
@@ -233,9 +194,9 @@ cdef class Candidates:
             self.index.mask_into(draft.state, view)
         return 0
 
-    cdef int32_t make_pairs(self, const float[::1] logits, int32_t n_best, double log_norm) except -1:
+    cdef int32_t make_pairs(self, const float* logits, int32_t n_logits, int32_t n_best, double log_norm) except -1:
         """The pairs of a draft and a token that may follow it, by draft and then by rank."""
-        cdef int32_t number, rank, n_pairs = 0, n_logits = <int32_t>min(logits.shape[0], <Py_ssize_t>self.trie.n_tokens)
+        cdef int32_t number, rank, n_pairs = 0
         cdef draft_t* draft
         cdef bint is_free = self.index is None and not len(self.open_end)
         cdef bint has_choice = False
@@ -257,7 +218,7 @@ cdef class Candidates:
                 n_pairs = self.add_pair(n_pairs, number, draft.pin, logits[draft.pin], log_norm)
                 continue
             self.fill_mask(draft)
-            n_best = best_tokens(&logits[0], n_logits, self.words, self.m, self.tokens, self.values)
+            n_best = largest(logits, n_logits, self.words, self.m, self.tokens, self.values)
             for rank in range(n_best):
                 n_pairs = self.add_pair(n_pairs, number, self.tokens[rank], self.values[rank], log_norm)
         if n_pairs == 0 and not self.pool:

@@ -1,4 +1,4 @@
-# Drafts: k texts that grow by one token each per step, chosen among the candidates.  Uses: Candidates.
+# Drafts: k texts that grow by one token each per step, chosen among the candidates.  Uses: Candidates, Blender.
 #
 # The best pairs become the next drafts; those that end a text go to a pool of the k best finished ones.
 # Source: Shen et al., "Superposed decoding" (arXiv:2405.18400), section 3.
@@ -15,18 +15,26 @@ cdef class Drafts(Candidates):
         logits : float32[V] after the superposed tokens.
         Raises ModelError for logits that are no distribution, DeadEnd if nothing may follow any draft.
         """
-        cdef int32_t n_logits = <int32_t>min(logits.shape[0], <Py_ssize_t>self.trie.n_tokens), n_pairs, n_best, number
+        return self.step_on(&logits[0], logits.shape[0])
+
+    def step_at(self, size_t address, Py_ssize_t n_logits) -> int:
+        """step() on float32[n_logits] at an address, which the caller keeps alive: 50 us less than an array costs after
+        a pass of the model, whose weights have driven all else out of the caches."""
+        return self.step_on(<const float*>address, n_logits)
+
+    cdef int step_on(self, const float* logits, Py_ssize_t n_given) except -1:
+        cdef int32_t n_logits = <int32_t>min(n_given, <Py_ssize_t>self.trie.n_tokens), n_pairs, n_best, number
         cdef double log_norm
         if self.n_alive == 0 or self.n_tokens >= self.max_tokens:
             return self.n_alive
-        n_best = best_tokens(&logits[0], n_logits, &self.text_view[0], self.m, self.tokens, self.values)
+        n_best = largest(logits, n_logits, &self.text_view[0], self.m, self.tokens, self.values)
         if n_best <= 0:
             raise ModelError("the logits are NaN, inf or all -inf, not a distribution. Check the model's weights and dtype")
         log_norm = 0
         for number in range(n_best):
             log_norm += exp((self.values[number] - self.values[0]) / self.temperature)
         log_norm = log(log_norm) + self.values[0] / self.temperature
-        n_pairs = self.make_pairs(logits, n_best, log_norm)
+        n_pairs = self.make_pairs(logits, n_logits, n_best, log_norm)
         self.score_pairs(n_pairs)
         for number in range(n_pairs):
             self.order[number] = &self.pairs[number]
@@ -127,31 +135,51 @@ cdef class Drafts(Candidates):
 
     # --- for the loop in engines/superpose.py ------------------------------------------------------------------------
 
-    def mixture(self, int64_t[::1] ids, float[::1] weights) -> int:
-        """The last tokens of the drafts and softmax(scores), equal tokens added up; returns how many tokens differ.
+    @property
+    def is_over(self) -> bool:
+        """Whether no draft goes on."""
+        return self.n_alive == 0 or self.n_tokens >= self.max_tokens
 
-        ids, weights : int64[k] and float32[k], written in place; what is not used has weight 0.
+    cdef int32_t mix(self) noexcept:
+        """The last tokens of the drafts and softmax(scores), equal tokens added up, into `tokens` and `values`.
+
+        Returns how many tokens differ; one token has weight 1, so that it is that token to the last bit.
         """
         cdef int32_t number, place, n = 0
-        cdef double total = 0, share
+        cdef double total = 0
         cdef token_t token
         for number in range(self.n_alive):
             total += exp(self.alive[number].score - self.alive[0].score)
-        ids[:] = 0
-        weights[:] = 0
         for number in range(self.n_alive):
-            token = self.alive[number].last[0]
-            share = exp(self.alive[number].score - self.alive[0].score) / total
-            place = 0
-            while place < n and ids[place] != token:
+            token, place = self.alive[number].last[0], 0
+            while place < n and self.tokens[place] != token:
                 place += 1
             if place == n:
+                self.tokens[n], self.values[n] = token, 0
                 n += 1
-                ids[place] = token
-            weights[place] += <float>share
+            self.values[place] += <float>(exp(self.alive[number].score - self.alive[0].score) / total)
         if n == 1:
-            weights[0] = 1                    # one token is that token, to the last bit
+            self.values[0] = 1
         return n
+
+    def mixture(self, int64_t[::1] ids, float[::1] weights) -> int:
+        """The superposition of the drafts' last tokens: softmax(scores), equal tokens added up.
+
+        ids, weights : int64[k] and float32[k], the first n are written.
+        Returns n, how many tokens differ.
+        """
+        cdef int32_t place, n = self.mix()
+        if ids.shape[0] < n or weights.shape[0] < n:
+            raise ValueError(f"{n} tokens do not fit into {min(ids.shape[0], weights.shape[0])} places")
+        for place in range(n):
+            ids[place], weights[place] = self.tokens[place], self.values[place]
+        return n
+
+    def blend(self, Blender blender, Py_ssize_t row) -> None:
+        """Write the superposition as one vector, the weighted sum of embeddings, into a row of the blender."""
+        cdef int32_t n = self.mix()
+        if n:
+            blender.write(row, self.tokens, self.values, n)
 
     def shares(self) -> list:
         """softmax(scores), one per draft, best first."""

@@ -4,7 +4,7 @@
 
 time        : k drafts of ten tokens on a randomly initialised Llama of 110 M parameters, against k nucleus generations
               one after the other and in one batch, and the part of our own code in a step.
-quality     : perplexity, matches with what really follows, different drafts; see superposed_quality.py.
+quality     : perplexity, matches with what really follows, different drafts, as a table; see superposed_quality.py.
 ngrams      : look-ups per step against nested dicts, size, opening.
 constraints : prompts x four constraints: how many drafts are members, judged without this library's recognisers.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import itertools
 import json
 import os
 import re
@@ -67,10 +68,13 @@ def in_turns(ways: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float
 
 
 def own_share(lm: Any, k: int, ngrams: Any, rounds: int) -> dict[str, float]:
-    """What is not the model: microseconds per step and share of the time, medians over calls."""
+    """What is not the model: from the end of one `model.forward` to the begin of the next, over all steps of all calls.
+
+    What a call does once (reading the prompt's text, decoding the drafts) is no part of a step.
+    """
     import guided
 
-    inside, own, share = [0.0], [], []
+    passes: list[tuple[float, float]] = []
     forward = lm.model.forward
 
     @functools.wraps(forward)  # its signature says what the model takes
@@ -79,36 +83,28 @@ def own_share(lm: Any, k: int, ngrams: Any, rounds: int) -> dict[str, float]:
         try:
             return forward(*given, **named)
         finally:
-            inside[0] += time.perf_counter() - start
+            passes.append((start, time.perf_counter()))
 
+    own, inside = [], []
     lm.model.forward = timed
     try:
-        short = 2
         for number in range(rounds + 1):
-            found = []
-            # Two lengths: what a call does once (reading the prompt's text, decoding the drafts) is no part of a step.
-            for n_tokens in (N_TOKENS + short, short):
-                inside[0], start = 0.0, time.perf_counter()
-                guided.superpose(lm, PROMPT, k, n_tokens, ngrams)
-                found.append((time.perf_counter() - start - inside[0], inside[0]))
-            if number:
-                (long_own, long_model), (short_own, short_model) = found
-                own.append((long_own - short_own) / N_TOKENS)
-                share.append((long_own - short_own) / (long_own - short_own + long_model - short_model))
+            passes.clear()
+            guided.superpose(lm, PROMPT, k, 2 * N_TOKENS, ngrams)
+            if number:  # the first call warms up; the first pass of each reads the prompt
+                own += [after[0] - before[1] for before, after in itertools.pairwise(passes[1:])]
+                inside += [end - start for start, end in passes[1:]]
     finally:
         del lm.model.forward
-    return {
-        "us_per_step": statistics.median(own) * 1e6,
-        "least_us_per_step": min(own) * 1e6,
-        "share": statistics.median(share),
-    }
+    share = statistics.median(own) / (statistics.median(own) + statistics.median(inside))
+    return {"us_per_step": statistics.median(own) * 1e6, "least_us_per_step": min(own) * 1e6, "share": share}
 
 
 def times(rounds: int, ks: list[int]) -> dict[str, Any]:
     import guided
 
     lm = random_llama()
-    free: dict[str, Any] = {"max_tokens": N_TOKENS, "top_p": 0.95}
+    free: dict[str, Any] = {"max_tokens": N_TOKENS, "top_p": 0.95, "heal": False}  # healing takes a pass more
     found: dict[str, Any] = {"parameters": sum(weight.numel() for weight in lm.model.parameters())}
     for k in ks:
 
@@ -134,17 +130,21 @@ def times(rounds: int, ks: list[int]) -> dict[str, Any]:
     return found
 
 
-def quality(n: int, only: list[str]) -> dict[str, Any]:
+def quality(n: int, only: list[str], part: int) -> dict[str, Any]:
     import guided
-    from benchmarks import superposed_quality as part
+    from benchmarks import superposed_quality as measure
     from guided.models.tiny_ngrams import tiny_ngrams
 
-    lm, ngrams = guided.tiny(), tiny_ngrams()
-    found: dict[str, Any] = {"prompts": n, "ngrams": repr(ngrams)}
+    start, lm, ngrams = time.perf_counter(), guided.tiny(), tiny_ngrams()
+    found: dict[str, Any] = {"prompts": n, "part": part, "ngrams": repr(ngrams)}
     for kind in only or ("code", "json"):
-        chosen = part.samples(lm.tokenizer, n, kind, 1)
-        found[kind] = {name: part.judge(lm, chosen, write) for name, write in part.methods(ngrams).items()}
-    found["healing_best_5"] = part.healing(lm, ngrams, n)
+        places = measure.samples(lm.tokenizer, n, kind, part)
+        found[kind] = measure.summary(measure.judge(lm, places, measure.methods(ngrams)))
+        print(measure.table(kind, found[kind]), flush=True)
+        print(f"{time.perf_counter() - start:.0f} s so far\n", flush=True)
+    if not only:
+        found["healing_best_5"] = measure.healing(lm, n, part)
+    found["seconds"] = time.perf_counter() - start
     return found
 
 
@@ -264,7 +264,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["time", "quality", "ngrams", "constraints"])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--prompts", type=int, default=0, help="quality: 100; constraints: 1,000")
+    parser.add_argument("--prompts", type=int, default=0, help="quality: 200; constraints: 1,000")
+    parser.add_argument("--part", type=int, default=1, choices=[0, 1], help="quality: 0 is for choosing defaults")
     parser.add_argument("--k", type=int, nargs="+", default=[3, 8], help="time: numbers of drafts")
     parser.add_argument("--only", nargs="+", default=[], help="quality: code, json; constraints: names of them")
     parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)))
@@ -282,7 +283,7 @@ def main() -> None:
     transformers.utils.logging.disable_progress_bar()
     figures = {
         "time": lambda: times(options.rounds, options.k),
-        "quality": lambda: quality(options.prompts or 100, options.only),
+        "quality": lambda: quality(options.prompts or 200, options.only, options.part),
         "ngrams": lambda: ngram_lookups(options.rounds),
         "constraints": lambda: constrained(options.prompts or 1000, options.only),
     }[options.what]()

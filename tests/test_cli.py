@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -307,5 +308,6 @@ def test_complete_shows_drafts_with_scores_best_first(tmp_path: Path) -> None:
     ]
     assert len(found) == 3 and all(one["text"].startswith("rn") for one in found)
     assert [one["score"] for one in found] == sorted((one["score"] for one in found), reverse=True)
-    refused = run("complete", str(path), "--at", "2:9", "-k", "2", "--regex", "a")
-    assert refused.exit_code == 2 and "-k" in refused.output
+    arguments = ("--layout", "spm", "-k", "3", "--max-tokens", "8", "--regex", "rn [a-c]{1,2}")
+    texts = [one["text"] for one in run_json("complete", str(path), "--at", "2:9", *arguments)["completions"]]
+    assert len(set(texts)) == 3 and all(re.fullmatch("rn [a-c]{1,2}", text) for text in texts)

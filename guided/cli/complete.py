@@ -19,7 +19,7 @@ def command(
     schema: options.Schema = None,
     grammar: options.Grammar = None,
     model: options.Model = None,
-    k: Annotated[int, typer.Option("-k", min=1, help="Drafts to show, with scores.")] = 1,
+    k: Annotated[int, typer.Option("-k", min=1, max=256, help="Drafts to show, with scores.")] = 1,
     layout: Annotated[str, typer.Option("--layout", help="psm or spm.")] = "psm",
     max_tokens: Annotated[int, typer.Option("--max-tokens", min=1, help="Most tokens to write.")] = 48,
     temperature: Annotated[
@@ -35,15 +35,13 @@ def command(
 
     options.one_stdin(file, schema)
     constraint = options.constraint_from(regex, None, schema, grammar, optional=True)
-    if k > 1 and constraint is not None:
-        raise typer.BadParameter("drafts (-k) are of the model alone: give no constraint, or -k 1")
     text = (options.read_stdin() if file == "-" else Path(file).read_bytes()).decode()
     cut = offset_of(text, at)
     prefix, suffix = text[:cut], text[cut:]
     lm = load_model(model)
     try:
         if k > 1:
-            found = drafts(lm, prefix, suffix, k, max_tokens, layout)
+            found = drafts(lm, prefix, suffix, constraint, k, max_tokens, layout)
         else:
             out = guided.infill(
                 lm,
@@ -71,25 +69,27 @@ def command(
             typer.echo(f"{one['score']:8.2f}  {one['text']!r}")
 
 
-def drafts(lm: Any, prefix: str, suffix: str, k: int, max_tokens: int, layout: str) -> list[dict[str, Any]]:
-    """k drafts by superposed decoding, best first; the cursor is healed by the heaviest way to go on."""
+def drafts(
+    lm: Any, prefix: str, suffix: str, constraint: Any, k: int, max_tokens: int, layout: str
+) -> list[dict[str, Any]]:
+    """k drafts by superposed decoding, best first; they may begin inside a token, and are members of the constraint."""
     import guided
     from guided.engines.infill import Frame, Given
-    from guided.engines.open_end import open_end
 
     frame = Frame(lm, layout, None)
     frame.need_exact()
     context, rest = frame.prompt(prefix.encode(), suffix.encode(), True, max_tokens, True)
-    best = open_end(lm, context, rest, frame.canonical)[0]
-    written = guided.superpose(Given(lm, frame.vocab), [[*context, *best.tokens]], k=k, max_tokens=max_tokens)[0]
-    return [
-        {
-            "text": best.beyond.decode("utf-8", "replace") + draft.text,
-            "score": draft.score,
-            "tokens": len(best.tokens) + len(draft.tokens),
-        }
-        for draft in written
-    ]
+    prompt = [*context, *frame.canonical.encode(rest)]
+    written = guided.superpose(
+        Given(lm, frame.vocab),
+        [prompt],
+        k,
+        max_tokens,
+        heal=True,
+        constraint=constraint,
+        complete=constraint is not None,
+    )[0]
+    return [{"text": draft.text, "score": draft.score, "tokens": len(draft.tokens)} for draft in written]
 
 
 def offset_of(text: str, at: str) -> int:

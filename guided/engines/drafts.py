@@ -83,8 +83,8 @@ class Settings:
     rescore: bool
 
     def __post_init__(self) -> None:
-        if self.max_tokens < 1:
-            raise ValueError(f"max_tokens must be at least 1, got {self.max_tokens}")
+        if not isinstance(self.max_tokens, int) or self.max_tokens < 1:
+            raise ValueError(f"max_tokens must be a whole number, at least 1, got {self.max_tokens!r}")
         if not 0 <= self.alpha <= 1:
             raise ValueError(f"alpha is the n-grams' share, 0 to 1, got {self.alpha}")
 
@@ -109,6 +109,14 @@ def check_k(k: Any, m: int | None, n_ids: int) -> tuple[int, int]:
 def shown(text: bytes, is_cut_off: bool) -> str:
     """Bytes as text.  is_cut_off : a character that is not finished at the end is left out."""
     return codecs.getincrementaldecoder("utf-8")("replace").decode(text, final=not is_cut_off)
+
+
+def stop_strings(given: Any) -> tuple[bytes, ...]:
+    """One string or several as bytes; empty ones are left out.  Raises TypeError for anything else."""
+    strings = [given] if isinstance(given, str) else list(given) if isinstance(given, Iterable) else [given]
+    if not all(isinstance(text, str) for text in strings):
+        raise TypeError(f"stop must be a string or a list of strings, not {given!r}")
+    return tuple(text.encode() for text in strings if text)
 
 
 def first_stop(text: bytes, stops: Iterable[bytes]) -> int:

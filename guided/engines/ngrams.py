@@ -208,7 +208,10 @@ class NGrams:
             first += -first % 64
             n_bytes = os.fstat(file.fileno()).st_size - first
             if n_bytes != header["body_bytes"]:
-                raise ValueError(f"{source} is cut off: {max(0, n_bytes):,} bytes of {header['body_bytes']:,}")
+                what = "cut off" if n_bytes < header["body_bytes"] else "damaged"
+                raise ValueError(
+                    f"{source} is {what}: {max(0, n_bytes):,} bytes of counts where there were {header['body_bytes']:,}"
+                )
             body = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))[first:]
         if check and hashlib.blake2b(body, digest_size=16).hexdigest() != header["body_digest"]:
             raise ValueError(f"{source} is damaged: the checksum of its counts does not fit")
@@ -233,7 +236,10 @@ def _tokenised(texts: Iterable[Any], tokenizer: Any, vocab: Vocabulary, progress
     batch: list[str] = []
     for number, item in enumerate(items):
         if isinstance(item, os.PathLike):
-            batch.append(Path(item).read_text(encoding="utf-8"))
+            try:
+                batch.append(Path(item).read_text(encoding="utf-8"))
+            except UnicodeDecodeError as error:
+                raise ValueError(f"{os.fspath(item)} is no UTF-8 text ({error}): leave it out") from None
         elif isinstance(item, str):
             batch.append(item)
         else:

@@ -8,6 +8,7 @@ arXiv:2405.18400.  Constraints, healing and rescoring are not in the paper.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ from guided.engines.drafts import (
     first_stop,
     open_end,
     shown,
+    stop_strings,
     without_twins,
 )
 from guided.engines.forced import Forcer
@@ -92,20 +94,24 @@ def superpose(
         raise TypeError(f"constraint must be a Constraint or None, not {constraint!r}")
     if not hasattr(lm, "superposed"):
         raise ModelError(f"{type(lm).__name__} cannot read weighted sums of tokens: give what guided.load returns")
+    if not isinstance(prompt, Sequence) or isinstance(prompt, bytes):
+        raise TypeError(f"prompt must be text, chat messages, or a list of either, not {prompt!r}")
     prompts, is_one = prompts_of(prompt)
-    ks = [k] * len(prompts) if isinstance(k, int) else list(k)
+    ks: list[Any] = list(k) if isinstance(k, list | tuple) else [k] * len(prompts)
     if len(ks) != len(prompts):
         raise ValueError(f"{len(ks)} numbers of drafts for {len(prompts)} prompts")
     shapes = [check_k(count, m, lm.vocab.size) for count in ks]
-    if temperature is not None and not temperature > 0:
-        raise ValueError(f"temperature must be a positive number, got {temperature}")
+    if temperature is not None and not (isinstance(temperature, int | float) and 0 < temperature < math.inf):
+        raise ValueError(f"temperature must be a positive number, got {temperature!r}")
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     if ngrams is not None:
+        if not isinstance(ngrams, NGrams):
+            raise TypeError(f"ngrams must be an NGrams, not {ngrams!r}: see NGrams.open, NGrams.train")
         ngrams.check_vocabulary(lm.vocab)
     elif alpha:
         raise ValueError("alpha is the share of n-grams, and no n-grams are given: NGrams.open(..), NGrams.train(..)")
-    stops = tuple(text.encode() for text in ((stop,) if isinstance(stop, str) else stop) if text)
+    stops = stop_strings(stop)
     share = (ALPHA if alpha is None else alpha) if ngrams is not None else 0.0
     run = Run(lm, constraint, ngrams, Settings(max_tokens, share, stops, complete, heal, apart, rescore))
     if verify is not None:
@@ -136,6 +142,7 @@ class Run:
         self.index = None if constraint is None else index_for(constraint, lm.vocab)
         self.table = None if ngrams is None else ngrams.table
         self.forcer = None if constraint is None else Forcer(lm.encode_text, lm.vocab)
+        self.looks = constraint is not None or bool(settings.stops)  # whether there is anything to do between steps
         if self.index is not None and settings.complete:
             needed = self.index.tokens_to_finish(self.index.start)
             if needed > settings.max_tokens:
@@ -185,9 +192,15 @@ class Run:
             n_forced = [row.n_forced for row in rows]
             if not session.is_flexible:
                 n_forced = [min(n_forced)] * len(rows)
-            columns = [row.columns(n) for row, n in zip(rows, n_forced, strict=True)]
-            for row, logits in zip(rows, session.feed(columns), strict=True):
-                row.read(logits)
+            if any(n_forced):
+                columns = [row.columns(n) for row, n in zip(rows, n_forced, strict=True)]
+                for row, logits in zip(rows, session.feed(columns), strict=True):
+                    row.read(logits)
+            else:
+                session.advance([row.drafts for row in rows], 1 if stream or self.looks else self.settings.max_tokens)
+                if self.looks:
+                    for row in rows:
+                        row.look()
 
 
 class Row:
@@ -212,17 +225,15 @@ class Row:
             *(lm.vocab, self.prompt_ids, k, m, self.max_tokens, temperature, settings.alpha, PENALTY),
             *(run.index, run.table, self.open_end, n_cut, settings.complete, settings.apart),
         )
-        self.ids, self.weights = np.zeros(k, np.int64), np.zeros(k, np.float32)
         self.runs: list[list[int]] = [[]]
         self.ends: list[bool] = [False]
-        self.planned = 0  # forced tokens in the columns that the model reads now
         if run.index is not None:
             self._find_forced([0])
 
     @property
     def is_over(self) -> bool:
         """Whether no draft goes on."""
-        return self.drafts.n_alive == 0 or self.drafts.n_tokens >= self.max_tokens
+        return self.drafts.is_over
 
     @property
     def n_forced(self) -> int:
@@ -234,9 +245,9 @@ class Row:
 
     def columns(self, n_forced: int) -> list[tuple[Any, Any]]:
         """What the model reads next: the superposition of the last tokens, and of n_forced tokens that follow."""
-        n_mixed = self.drafts.mixture(self.ids, self.weights)
-        columns = [(self.ids[:n_mixed], self.weights[:n_mixed])]
-        self.planned = n_forced
+        ids, weights = np.zeros(self.drafts.k, np.int64), np.zeros(self.drafts.k, np.float32)
+        n_mixed = self.drafts.mixture(ids, weights)
+        columns = [(ids[:n_mixed], weights[:n_mixed])]
         if n_forced:
             shares = self.drafts.shares()
             for place in range(n_forced):
@@ -251,15 +262,15 @@ class Row:
         for row in logits:
             if self.is_over:
                 return
-            if self.run.index is not None:
-                for number, run in enumerate(self.runs):
-                    if run:
-                        self.drafts.pin(number, run[0])
             self.drafts.step(row)
-            if self.run.settings.stops:
-                self._stop()
-            if self.run.index is not None:
-                self._find_forced(self.drafts.origins())
+            self.look()
+
+    def look(self) -> None:
+        """After a step: drafts that end at a stop string, and what must come next."""
+        if self.run.settings.stops:
+            self._stop()
+        if self.run.index is not None:
+            self._find_forced(self.drafts.origins())
 
     def _find_forced(self, origins: Sequence[int]) -> None:
         """What every draft must write next: the rest of what it had to write before, or what is forced from here."""
@@ -273,6 +284,8 @@ class Row:
                     run, ends = self._forced(number)
             self.runs.append(run)
             self.ends.append(ends)
+            if run:
+                self.drafts.pin(number, run[0])
 
     def _forced(self, number: int) -> tuple[list[int], bool]:
         tokens, _, state, _ = self.drafts.peek(number)

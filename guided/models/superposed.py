@@ -15,10 +15,12 @@ import numpy.typing as npt
 import torch
 from transformers import DynamicCache
 
+from guided._fast import Blender
 from guided.errors import ModelError
 from guided.models.kv import KVSession
 
 if TYPE_CHECKING:
+    from guided._fast import Drafts
     from guided.models.huggingface import HuggingFaceModel
 
 Column = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]  # ids and weights, equally long
@@ -37,17 +39,23 @@ class SuperposedSession(KVSession):
     def __init__(self, lm: HuggingFaceModel, prompts: Sequence[Sequence[int]]) -> None:
         if lm.is_encoder_decoder:
             raise ModelError("superposed decoding is for models without an encoder; this one has one")
-        if "inputs_embeds" not in inspect.signature(lm.model.forward).parameters:
+        parameters = inspect.signature(lm.model.forward).parameters
+        if "inputs_embeds" not in parameters:
             raise ModelError(
                 f"{type(lm.model).__name__} takes no inputs_embeds, so it cannot read a weighted sum of tokens. "
                 "guided.generate writes with any model"
             )
         super().__init__(lm, prompts)
+        # The cache's name from transformers 5.24 on; the older one is deprecated there.
+        self.cache_name = "cache" if "cache" in parameters else "past_key_values"
         self.embed = lm.model.get_input_embeddings()
-        self.table: npt.NDArray[np.float32] | None = None
+        self.on_cpu = self.device.type == "cpu"
+        self.table: npt.NDArray[np.float32] | None = None  # the embeddings, where the core can read them in place
         weight: Any = getattr(self.embed, "weight", None)
-        if type(self.embed) is torch.nn.Embedding and weight.dtype == torch.float32 and self.device.type == "cpu":
-            self.table = weight.detach().numpy()
+        if type(self.embed) is torch.nn.Embedding and weight.dtype == torch.float32 and self.on_cpu:
+            self.table = weight.detach().contiguous().numpy()
+        self.vectors = torch.empty(0)  # [R, 1, d]: what the model reads next, written by `blender`
+        self.blender: Blender | None = None
         self.prompts = [list(prompt) for prompt in prompts]
         self.first, self.first_real, self.n_prompt = self.logits, self.real, self.real.shape[1]
         self.n_passes = 1
@@ -61,6 +69,27 @@ class SuperposedSession(KVSession):
         return list(self.logits.cpu().numpy())
 
     @torch.no_grad()
+    def advance(self, rows: Sequence[Drafts], n_steps: int) -> None:
+        """Grow all drafts by n_steps tokens, one pass for each; fewer when a row's drafts are over.
+
+        rows : the drafts of every row; a pass reads their superposition, and the logits after it choose their tokens.
+        """
+        found = self.logits[:, None]
+        for _ in range(n_steps):
+            found = self._read(self._blended(rows), None, 1).logits
+            _, n_columns, width = found.shape
+            if n_columns != 1 or not (self.on_cpu and found.dtype is torch.float32 and found.is_contiguous()):
+                found = found[:, -1:].float().cpu().contiguous()
+            place, is_over = found.data_ptr(), False
+            for drafts in rows:
+                drafts.step_at(place, width)
+                place += 4 * width
+                is_over = is_over or drafts.is_over
+            if is_over:
+                break
+        self.logits = found[:, -1].to(self.device)
+
+    @torch.no_grad()
     def feed(self, columns: Sequence[Sequence[Column]]) -> list[npt.NDArray[np.float32]]:
         """Append columns to every row in one pass; float32[n, V] per row: the logits after each of its n columns.
 
@@ -70,25 +99,31 @@ class SuperposedSession(KVSession):
         width = max(counts)
         if not self.is_flexible and min(counts) != width:
             raise ModelError("rows of this model must grow by the same length")
-        logits = self._read(self._embedded(columns, width), counts, width).logits.float()
-        self.logits = logits[:, -1]
-        found = logits.cpu().numpy()
-        return [found[row, width - count :] for row, count in enumerate(counts)]
-
-    def _embedded(self, columns: Sequence[Sequence[Column]], width: int) -> torch.Tensor:
-        """[R, width, d]: the columns of each row at its right end, zeros before them."""
-        if self.table is not None:  # two calls of NumPy instead of six of torch: 10 us instead of 50 for one column
-            vectors = np.zeros((len(columns), width, self.table.shape[1]), np.float32)
-            for row, given in enumerate(columns):
-                for place, (tokens, shares) in enumerate(given, width - len(given)):
-                    np.dot(shares, self.table[tokens], out=vectors[row, place])
-            return torch.from_numpy(vectors)
         n_mixed = max(len(ids) for row in columns for ids, _ in row)
         ids = np.zeros((len(columns), width, n_mixed), np.int64)
         weights = np.zeros((len(columns), width, n_mixed), np.float32)
         for row, given in enumerate(columns):
             for place, (tokens, shares) in enumerate(given, width - len(given)):
                 ids[row, place, : len(tokens)], weights[row, place, : len(shares)] = tokens, shares
+        ragged = None if min(counts) == width else counts
+        logits = self._read(self.mixed(ids, weights), ragged, width).logits.float()
+        self.logits = logits[:, -1]
+        found = logits.cpu().numpy()
+        return [found[row, width - count :] for row, count in enumerate(counts)]
+
+    def _blended(self, rows: Sequence[Drafts]) -> torch.Tensor:
+        """[R, 1, d]: the superposition of each row's drafts; the next call may overwrite it."""
+        if self.table is not None:
+            if self.blender is None or len(self.vectors) != len(rows):
+                self.vectors = torch.empty(len(rows), 1, self.table.shape[1])
+                self.blender = Blender(self.table, self.vectors.numpy()[:, 0])
+            for number, drafts in enumerate(rows):
+                drafts.blend(self.blender, number)
+            return self.vectors
+        k = max(drafts.k for drafts in rows)
+        ids, weights = np.zeros((len(rows), 1, k), np.int64), np.zeros((len(rows), 1, k), np.float32)
+        for number, drafts in enumerate(rows):
+            drafts.mixture(ids[number, 0], weights[number, 0])
         return self.mixed(ids, weights)
 
     def mixed(self, ids: npt.NDArray[np.int64], weights: npt.NDArray[np.float32]) -> torch.Tensor:
@@ -97,25 +132,30 @@ class SuperposedSession(KVSession):
         shares = torch.from_numpy(weights).to(self.device)
         return (shares[..., None, :] @ embedded.float())[..., 0, :].to(embedded.dtype)
 
-    def _read(self, embedded: torch.Tensor, counts: Sequence[int], width: int) -> Any:
-        """One pass over new columns; the real ones of a row are the last counts[row]."""
-        given: dict[str, Any] = {"use_cache": True, "past_key_values": self.cache, "return_dict": True}
-        if self.is_dense and min(counts) == width:  # no padding anywhere: the model counts positions itself
-            self.n_unmarked += width
-        else:
-            self.mark()
-            places = torch.arange(width, device=self.device)[None]
-            new = places >= width - torch.tensor(list(counts), device=self.device)[:, None]
-            before, self.real = self.real, torch.cat([self.real, new], 1)
-            self.is_dense = False
-            given["attention_mask"] = self.real.long()
-            given["position_ids"] = (before.sum(1, keepdim=True) + new.cumsum(1) - 1).clamp(min=0)
+    def _read(self, embedded: torch.Tensor, counts: Sequence[int] | None, width: int) -> Any:
+        """One pass over new columns; the real ones of a row are the last counts[row]; None: all are."""
+        given: dict[str, Any] = {"use_cache": True, self.cache_name: self.cache, "return_dict": True}
         if self.lm.takes_logits_to_keep:
             given["logits_to_keep"] = width
+        if self.is_dense and counts is None:  # no padding anywhere: the model counts positions itself
+            self.n_unmarked += width
+        else:
+            given |= self._places(counts, width)
         self.n_passes += 1
         outputs = self.lm.model(inputs_embeds=embedded, **given)
-        self.cache = outputs.past_key_values
+        self.cache = getattr(outputs, self.cache_name)
         return outputs
+
+    def _places(self, counts: Sequence[int] | None, width: int) -> dict[str, Any]:
+        """What tells the model which slots hold columns, new ones included, and where in their text these are."""
+        self.mark()
+        places = torch.arange(width, device=self.device)[None]
+        n_new = [width] * len(self.real) if counts is None else list(counts)
+        new = places >= width - torch.tensor(n_new, device=self.device)[:, None]
+        before, self.real = self.real, torch.cat([self.real, new], 1)
+        self.is_dense = False
+        positions = before.sum(1, keepdim=True) + new.cumsum(1) - 1
+        return {"attention_mask": self.real.long(), "position_ids": positions.clamp(min=0)}
 
     def mark(self) -> None:
         """Bring `real` up to date: the columns that were appended without padding are real."""

@@ -33,6 +33,18 @@ class ToySession:
             found.append(np.stack(rows))
         return found
 
+    def advance(self, rows, n_steps):
+        for _ in range(n_steps):
+            columns = []
+            for drafts in rows:
+                ids, weights = np.zeros(drafts.k, np.int64), np.zeros(drafts.k, np.float32)
+                n = drafts.mixture(ids, weights)
+                columns.append([(ids[:n], weights[:n])])
+            for drafts, logits in zip(rows, self.feed(columns), strict=True):
+                drafts.step(logits[0])
+            if any(drafts.is_over for drafts in rows):
+                return
+
     def select(self, rows):
         self.prompts = [self.prompts[row] for row in rows]
         self.columns = [self.columns[row] for row in rows]

@@ -196,6 +196,62 @@ def test_drafts_that_share_their_last_token_are_one_token_to_the_model():
     assert (ids[0], weights[0]) == (3, np.float32(1))
 
 
+def test_drafts_are_blended_into_the_weighted_sum_of_their_last_tokens():
+    rng = np.random.default_rng(2)
+    lm = linear_model(rng, TOKENS, EOS)
+    for size in (1, 16, 50):
+        table, vectors = rng.normal(size=(8, size)).astype(np.float32), np.full((2, size), 7, np.float32)
+        blender = _fast.Blender(table, vectors)
+        drafts = _fast.Drafts(lm.vocab, [0], 4, 6, 4, 1.0, 0.0, 200.0, None, None, b"", 0, False)
+        ids, weights = np.zeros(4, np.int64), np.zeros(4, np.float32)
+        for step in range(3):
+            drafts.step(lm.after([step], []))
+            n = drafts.mixture(ids, weights)
+            assert n > 1 or step
+            drafts.blend(blender, 1)
+            np.testing.assert_allclose(vectors[1], weights[:n] @ table[ids[:n]], atol=1e-5)
+            assert (vectors[0] == 7).all()
+
+
+def test_one_token_is_blended_to_the_last_bit():
+    lm = linear_model(np.random.default_rng(3), TOKENS, EOS)
+    drafts = _fast.Drafts(lm.vocab, [2], 3, 6, 4, 1.0, 0.0, 200.0, None, None, b"", 0, False)
+    table = np.random.default_rng(4).normal(size=(8, 33)).astype(np.float32)
+    vectors = np.zeros((1, 33), np.float32)
+    drafts.blend(_fast.Blender(table, vectors), 0)
+    assert (vectors[0] == table[2]).all()
+
+
+def test_blenders_of_other_sizes_are_refused():
+    lm = linear_model(np.random.default_rng(0), TOKENS, EOS)
+    drafts = _fast.Drafts(lm.vocab, [5], 2, 4, 3, 1.0, 0.0, 200.0, None, None, b"", 0, False)
+    with pytest.raises(ValueError, match="do not fit"):
+        _fast.Blender(np.zeros((8, 3), np.float32), np.zeros((1, 4), np.float32))
+    with pytest.raises(IndexError, match="row 1 of 1"):
+        drafts.blend(_fast.Blender(np.zeros((8, 3), np.float32), np.zeros((1, 3), np.float32)), 1)
+    with pytest.raises(IndexError, match="beyond the 5 embeddings"):
+        drafts.blend(_fast.Blender(np.zeros((5, 3), np.float32), np.zeros((1, 3), np.float32)), 0)
+    with pytest.raises(ValueError, match="do not fit"):
+        drafts.mixture(np.zeros(0, np.int64), np.zeros(0, np.float32))
+
+
+@pytest.mark.parametrize("size", [31, 32, 33, 200])
+def test_logits_are_read_where_they_lie(size):
+    rng = np.random.default_rng(size)
+    lm = linear_model(rng, [bytes([n // 16 + 65, n % 16 + 65]) for n in range(size - 1)] + [b""], size - 1)
+    logits = np.round(rng.normal(size=size), 1).astype(np.float32)
+    found = []
+    for name in ("step", "step_at"):
+        drafts = _fast.Drafts(lm.vocab, [0], 9, 12, 3, 1.0, 0.0, 200.0, None, None, b"", 0, False)
+        alive = drafts.step(logits) if name == "step" else drafts.step_at(logits.ctypes.data, size)
+        assert alive == drafts.n_alive and not drafts.is_over
+        found.append(drafts.ranking())
+    assert found[0] == found[1]
+    tokens = [tokens[0] for tokens, _, _, reason in found[0] if reason == "length"]
+    expected = sorted(range(size - 1), key=lambda token: (-logits[token], token))
+    assert tokens == [token for token in expected if token in tokens] and len(tokens) >= 8
+
+
 def test_a_regular_expression_judges_what_the_drafts_wrote():
     """An oracle that shares no code with the recogniser."""
     for seed in range(20):

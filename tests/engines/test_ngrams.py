@@ -84,6 +84,13 @@ def test_a_file_opens_as_what_was_saved(tmp_path, trained):
     assert [entry.name for entry in tmp_path.iterdir()] == ["some.ngrams"]
 
 
+def test_files_that_are_no_text_are_named(tmp_path):
+    path = tmp_path / "picture.py"
+    path.write_bytes(b"abc \xff\xfe")
+    with pytest.raises(ValueError, match=r"picture\.py is no UTF-8 text"):
+        NGrams.train([path], tokenizer(), progress=False)
+
+
 def test_a_file_that_is_cut_off_or_something_else_is_refused(tmp_path, trained):
     whole = trained.save(tmp_path / "whole").read_bytes()
     path = tmp_path / "bad"
@@ -92,7 +99,7 @@ def test_a_file_that_is_cut_off_or_something_else_is_refused(tmp_path, trained):
         with pytest.raises(ValueError, match=r"cut off|no n-gram file|damaged"):
             NGrams.open(path)
     path.write_bytes(whole + b"x")
-    with pytest.raises(ValueError, match="cut off"):
+    with pytest.raises(ValueError, match="bytes of counts where there were"):
         NGrams.open(path)
     path.write_bytes(whole.replace(b"guided ngrams 1", b"guided ngrams 9"))
     with pytest.raises(ValueError, match="another version"):

@@ -1,5 +1,6 @@
 """superpose() on transformers models: the limits that must hold exactly, constraints, batches, scores, bad input."""
 
+import copy
 import json
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import torch
 
 import guided
+from guided._fast import Drafts
 from guided.engines.drafts import open_end
 from guided.engines.ngrams import NGrams
 from guided.errors import ConstraintError, DeadEnd, ModelError, VocabularyError
@@ -66,7 +68,7 @@ def test_a_superposition_of_one_token_is_that_token_to_the_last_bit(lm):
     token = np.array([77])
     found = mixed.feed([[(token, np.ones(1, np.float32))] * 2])[0]
     embedded = lm.model.get_input_embeddings()(torch.tensor([[77, 77]]))
-    assert torch.equal(torch.from_numpy(found[None]), plain._read(embedded, [2], 2).logits)
+    assert torch.equal(torch.from_numpy(found[None]), plain._read(embedded, None, 2).logits)
     ordinary = lm.model(torch.tensor([[*prompt, 77, 77]])).logits[0, -2:]
     torch.testing.assert_close(torch.from_numpy(found), ordinary, atol=2e-3, rtol=1e-3)
 
@@ -77,6 +79,51 @@ def test_what_the_model_reads_is_the_weighted_sum_of_embeddings(lm):
     table = lm.model.get_input_embeddings().weight
     expected = 0.5 * table[10] + 0.25 * table[20] + 0.25 * table[30]
     torch.testing.assert_close(session.mixed(ids, weights)[0, 0], expected)
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+@pytest.mark.parametrize("prompts", [PROMPTS[:1], PROMPTS])
+def test_advancing_is_feeding_the_superpositions_one_by_one(lm, in_place, prompts):
+    ids = [lm.encode(prompt) for prompt in prompts]
+
+    def begun():
+        session = lm.superposed(ids)
+        if not in_place:
+            session.table = None  # as for models in half precision or on a GPU
+        rows = [Drafts(lm.vocab, row, 3, 9, 6, 0.5, 0.0, 200.0, None, None, b"", 0, False, True) for row in ids]
+        for drafts, logits in zip(rows, session.rows, strict=True):
+            drafts.step(logits)
+        return session, rows
+
+    session, rows = begun()
+    slow, slow_rows = begun()
+    for n_steps in (1, 3):
+        session.advance(rows, n_steps)
+        for _ in range(n_steps):
+            columns = []
+            for drafts in slow_rows:
+                tokens, weights = np.zeros(3, np.int64), np.zeros(3, np.float32)
+                n = drafts.mixture(tokens, weights)
+                columns.append([(tokens[:n], weights[:n])])
+            for drafts, logits in zip(slow_rows, slow.feed(columns), strict=True):
+                drafts.step(logits[0])
+        for drafts, other in zip(rows, slow_rows, strict=True):
+            assert [entry[0] for entry in drafts.ranking()] == [entry[0] for entry in other.ranking()]
+        np.testing.assert_allclose(session.rows, slow.rows, atol=1e-3)
+    session.advance(rows, 100)
+    assert all(drafts.is_over for drafts in rows)
+    assert session.n_passes == 6  # the prompt's, and one for each token but the first
+
+
+def test_models_in_half_precision_write_drafts():
+    lm = load(copy.deepcopy(llama()).to(torch.bfloat16), tokenizer())
+    assert lm.superposed([[5, 6]]).table is None
+    (draft,) = guided.superpose(lm, PROMPTS[0], 1, 6, m=1)
+    ids = torch.tensor([lm.encode(PROMPTS[0])])
+    for token in draft.tokens[:3]:
+        assert float(lm.model(ids).logits[0, -1, token]) >= float(lm.model(ids).logits[0, -1].max()) - 0.05
+        ids = torch.cat([ids, torch.tensor([[token]])], 1)
+    assert len(guided.superpose(lm, PROMPTS, 3, 6)) == 3
 
 
 def test_rescoring_is_scoring_each_draft_alone(lm):
@@ -269,6 +316,12 @@ def test_a_draft_ends_where_the_context_does(lm):
         ({"max_tokens": 0}, "max_tokens"),
         ({"temperature": 0.0}, "temperature"),
         ({"temperature": float("nan")}, "temperature"),
+        ({"temperature": float("inf")}, "temperature"),
+        ({"temperature": "hot"}, "temperature"),
+        ({"k": 2.0}, "k, the number of drafts"),
+        ({"k": None}, "k, the number of drafts"),
+        ({"max_tokens": 2.5}, "max_tokens"),
+        ({"max_tokens": None}, "max_tokens"),
         ({"alpha": 0.5}, "no n-grams"),
         ({"verify": "speculation"}, "verify"),
         ({"verify": "spectr", "heal": True}, "exact samples"),
@@ -278,6 +331,22 @@ def test_a_draft_ends_where_the_context_does(lm):
 def test_bad_numbers_are_named(lm, options, match):
     with pytest.raises(ValueError, match=match):
         guided.superpose(lm, PROMPTS[0], **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"prompt": None}, "prompt must be text"),
+        ({"prompt": 3}, "prompt must be text"),
+        ({"prompt": b"the"}, "prompt must be text"),
+        ({"stop": 3}, "stop must be"),
+        ({"stop": [b"a"]}, "stop must be"),
+        ({"ngrams": "code.ngrams"}, r"NGrams\.open"),
+    ],
+)
+def test_things_of_another_kind_are_named(lm, options, match):
+    with pytest.raises(TypeError, match=match):
+        guided.superpose(lm, **({"prompt": PROMPTS[0]} | options))
 
 
 def test_alpha_is_a_share(lm, ngrams):
