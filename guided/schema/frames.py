@@ -278,9 +278,18 @@ class Frames:
     def _numbers(self, frame: Frame) -> Iterator[int]:
         """The declared names that may come next, as numbers."""
         residual, tests = frame.residual, self.analysis.tests
+        wanted = self.residuals.wanted(residual) if len(residual.outs) == 1 else None
         for number in range(residual.place, len(residual.names)):
             name = residual.names[number]
-            if name not in residual.seen and self.member(frame, (number, name, tests.class_of(residual, name))):
+            if name in residual.seen:
+                continue
+            matched = tests.class_of(residual, name)
+            if wanted is not None and name not in wanted:  # a value that changes nothing keeps the object alive
+                goal = self.residuals.indifferent(residual, name, matched)
+                if goal is not None and self.analysis.is_inhabited(goal):
+                    yield number
+                    continue
+            if self.member(frame, (number, name, matched)):
                 yield number
 
     def _others(self, frame: Frame) -> Iterator[Class]:

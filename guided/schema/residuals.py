@@ -139,13 +139,29 @@ class Residuals:
         return found
 
     def essence(self, residual: Residual) -> Residual:
-        """A residual that can be finished if and only if this one can, without what does not matter for that.
+        """A residual that can be finished if and only if this one can, without what does not matter for that."""
+        wanted = self.wanted(residual) if residual.seen else None
+        if wanted is None:
+            return residual
+        seen = residual.seen & wanted
+        if len(seen) == len(residual.seen):
+            return residual
+        return self.make("object", residual.outs, (), residual.names, residual.place, seen)
+
+    def wanted(self, residual: Residual) -> frozenset[str] | None:
+        """The names that can help to finish an object with one question; None if any might.
 
         A name helps where it is needed, or where its value can make a negated schema of properties false.  Which other
         names were written does not matter, unless members are counted or all names are judged.
         """
-        if residual.kind != "object" or not residual.seen or residual.tracks or self.in_order:
-            return residual
+        found = residual.facts.get("wanted", 0)
+        if found == 0:
+            found = residual.facts["wanted"] = self._wanted_names(residual)
+        return found  # type: ignore[return-value]
+
+    def _wanted_names(self, residual: Residual) -> frozenset[str] | None:
+        if residual.kind != "object" or residual.tracks or self.in_order:
+            return None
         formulas, wanted = self.formulas, set[str]()
         positive, negative = formulas.polarity(residual.outs[0])
         for atom in residual.atoms:
@@ -155,14 +171,23 @@ class Residuals:
             elif what[0] == "props" and atom in negative:
                 node = self.document.nodes[what[1]]
                 if node.patterns or node.additional not in (None, ANYTHING):
-                    return residual
+                    return None
                 wanted.update(node.properties or ())
             elif atom in (positive if what[0] == "count" else negative):
-                return residual
-        seen = residual.seen & wanted
-        if len(seen) == len(residual.seen):
-            return residual
-        return self.make("object", residual.outs, (), residual.names, residual.place, seen)
+                return None
+        return frozenset(wanted)
+
+    def indifferent(self, residual: Residual, name: str, matched: frozenset[Any]) -> Goal | None:
+        """A goal whose values leave the formula as it is under a name that is not wanted; None if there may be none."""
+        goal: set[int] = set()
+        for atom in residual.atoms:
+            what = self.formulas.payload(atom)
+            if what[0] == "props":
+                goal.update(self.document.nodes[what[1]].property(name, matched))
+            elif what[0] != "has":
+                return None
+        goal.discard(ANYTHING)
+        return None if NOTHING in goal else tuple(sorted(goal))
 
     # ---- the end ----
 
