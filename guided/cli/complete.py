@@ -75,12 +75,11 @@ def drafts(lm: Any, prefix: str, suffix: str, k: int, max_tokens: int, layout: s
     """k drafts by superposed decoding, best first; the cursor is healed by the heaviest way to go on."""
     import guided
     from guided.engines.infill import Frame, Given
-    from guided.engines.open_end import open_end
 
     frame = Frame(lm, layout, None)
     frame.need_exact()
     context, rest = frame.prompt(prefix.encode(), suffix.encode(), True, max_tokens, True)
-    best = open_end(lm, context, rest, frame.canonical)[0]
+    best = frame.ways(context, rest)[0]
     written = guided.superpose(Given(lm, frame.vocab), [[*context, *best.tokens]], k=k, max_tokens=max_tokens)[0]
     return [
         {

@@ -333,9 +333,7 @@ def row_of(row: Any) -> npt.NDArray[np.floating]:
     """Logits as float32 or float64[V], from NumPy or torch, wherever they are."""
     if hasattr(row, "detach"):
         row = row.detach()
-        if row.dtype not in (row.float().dtype, row.double().dtype):
-            row = row.float()
-        row = row.cpu().numpy()
+        row = (row if row.element_size() > 2 else row.float()).cpu().numpy()
     found: npt.NDArray[np.floating] = np.asarray(row)
     return found
 
