@@ -1,8 +1,9 @@
 /* One pass of a small Llama over a few tokens, float32, on one thread: what a pass through a general library costs on
  * such a model is mostly the way from one operation to the next.
  *
- * Matrices are packed: LLAMA_ROWS outputs side by side, input after input, so that they are read once, in order, and a vector
- * of weights meets one number of every token.  Every token sees a list of slots of the cache.
+ * Matrices are packed: LLAMA_ROWS outputs side by side, input after input, so that they are read once, in order, and a
+ * vector of weights meets one number of every token.  For a few tokens the time is that of reading them from memory: where
+ * all weights are float16 numbers they are kept so, which changes no result.  Every token sees a list of slots.
  */
 #ifndef GUIDED_LLAMA_H
 #define GUIDED_LLAMA_H
@@ -14,14 +15,17 @@
 #define LLAMA_ROWS 16        /* outputs side by side: two vectors of AVX2 */
 #define MOST_TOKENS 6        /* tokens at a time: 12 sums, and the registers hold 16 */
 
-typedef struct {             /* matrices packed; see llama_pack */
-    const float *before_attention, *query, *key, *value, *joined, *before_inner, *gate, *up, *down;
+typedef struct {             /* matrices packed: [outputs / LLAMA_ROWS][inputs][LLAMA_ROWS] */
+    const float *before_attention, *before_inner;
+    const void *query, *key, *value, *joined, *gate, *up, *down;
 } llama_layer;
 
 typedef struct {
     int32_t n_layers, n_width, n_heads, n_pairs, n_head, n_inner, n_tokens;   /* n_pairs: heads of keys and values */
+    int32_t halves;                                                           /* matrices are float16, else float32 */
     float epsilon;
-    const float *embedding, *norm, *output;                                   /* embedding [n_tokens][n_width] */
+    const float *embedding, *norm;                                            /* embedding [n_tokens][n_width] */
+    const void *output;
     const float *cosines, *sines;                                             /* [positions][n_head] */
     llama_layer *layers;
 } llama;
@@ -31,14 +35,6 @@ static size_t llama_room(const llama *model, int32_t n, int32_t n_seen)
 {
     size_t queries = (size_t)model->n_heads * model->n_head;
     return (size_t)n * (2 * model->n_width + 2 * queries + 2 * model->n_inner) + n_seen + LLAMA_ROWS;
-}
-
-/* matrix [n_out][n_in] -> packed [n_out / LLAMA_ROWS][n_in][LLAMA_ROWS]; n_out is a multiple of LLAMA_ROWS. */
-static void llama_pack(const float *matrix, int32_t n_out, int32_t n_in, float *packed)
-{
-    for (int32_t row = 0; row < n_out; row++)
-        for (int32_t k = 0; k < n_in; k++)
-            packed[((size_t)(row / LLAMA_ROWS) * n_in + k) * LLAMA_ROWS + row % LLAMA_ROWS] = matrix[(size_t)row * n_in + k];
 }
 
 #if defined(__GNUC__)
@@ -76,12 +72,12 @@ typedef int32_t eight_ints __attribute__((vector_size(32)));
 #define ACROSS(x) ((((x)[0] + (x)[4]) + ((x)[1] + (x)[5])) + (((x)[2] + (x)[6]) + ((x)[3] + (x)[7])))
 
 /* LLAMA_ROWS outputs of TOKENS tokens; the sums stay in registers. */
-#define TILE(TOKENS)                                                                                                   \
+#define TILE(TOKENS, LOAD)                                                                                             \
     do {                                                                                                               \
         eight low[TOKENS], high[TOKENS];                                                                               \
         _Pragma("GCC unroll 8") for (t = 0; t < TOKENS; t++) low[t] = high[t] = (eight){0};                            \
         for (k = 0; k < n_in; k++) {                                                                                   \
-            const eight first = SEEN(block + (size_t)k * LLAMA_ROWS), second = SEEN(block + (size_t)k * LLAMA_ROWS + EIGHT);       \
+            const eight first = LOAD(block + (size_t)k * LLAMA_ROWS), second = LOAD(block + (size_t)k * LLAMA_ROWS + EIGHT); \
             _Pragma("GCC unroll 8") for (t = 0; t < TOKENS; t++) {                                                     \
                 const float number = from[(size_t)t * n_in + k];                                                       \
                 low[t] += first * number;                                                                              \
@@ -95,27 +91,56 @@ typedef int32_t eight_ints __attribute__((vector_size(32)));
         }                                                                                                              \
     } while (0)
 
-/* found [n][n_out] (+)= given [n][n_in] times the packed matrix. */
-LLAMA_VERSIONS
-static void llama_times(const float *packed, int32_t n_out, int32_t n_in, const float *given, int32_t n, int adds,
-                        float *found)
-{
-    int32_t t, k;
-    for (int32_t row = 0; row < n_out; row += LLAMA_ROWS) {
-        const float *block = packed + (size_t)row * n_in;
-        for (int32_t token = 0; token < n; token += MOST_TOKENS) {
-            const float *from = given + (size_t)token * n_in;
-            float *to = found + (size_t)token * n_out + row;
-            switch (n - token) {
-            case 1: TILE(1); break;
-            case 2: TILE(2); break;
-            case 3: TILE(3); break;
-            case 4: TILE(4); break;
-            case 5: TILE(5); break;
-            default: TILE(MOST_TOKENS);
-            }
-        }
+/* found [n][n_out] (+)= given [n][n_in] times a packed matrix; tokens in tiles of nearly one size: a sum waits for itself. */
+#define TIMES(NUMBER, LOAD)                                                                                            \
+    (const NUMBER *packed, int32_t n_out, int32_t n_in, const float *given, int32_t n, int adds, float *found)         \
+    {                                                                                                                  \
+        const int32_t n_tiles = (n + MOST_TOKENS - 1) / MOST_TOKENS;                                                   \
+        int32_t t, k;                                                                                                  \
+        for (int32_t row = 0; row < n_out; row += LLAMA_ROWS) {                                                        \
+            const NUMBER *block = packed + (size_t)row * n_in;                                                         \
+            for (int32_t tile = 0, token = 0, size; tile < n_tiles; tile++, token += size) {                           \
+                const float *from = given + (size_t)token * n_in;                                                      \
+                float *to = found + (size_t)token * n_out + row;                                                       \
+                size = (n - token + n_tiles - tile - 1) / (n_tiles - tile);                                            \
+                switch (size) {                                                                                        \
+                case 1: TILE(1, LOAD); break;                                                                          \
+                case 2: TILE(2, LOAD); break;                                                                          \
+                case 3: TILE(3, LOAD); break;                                                                          \
+                case 4: TILE(4, LOAD); break;                                                                          \
+                case 5: TILE(5, LOAD); break;                                                                          \
+                default: TILE(MOST_TOKENS, LOAD);                                                                      \
+                }                                                                                                      \
+            }                                                                                                          \
+        }                                                                                                              \
     }
+
+LLAMA_VERSIONS
+static void llama_times_full TIMES(float, SEEN)
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#define HALVES(place) ((eight)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(place))))
+__attribute__((target("avx2,fma,f16c"), optimize("O3")))
+static void llama_times_half TIMES(uint16_t, HALVES)
+#undef HALVES
+/* Whether matrices of float16 can be read here. */
+static int llama_reads_halves(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+}
+#else
+#define llama_times_half(packed, n_out, n_in, given, n, adds, found) ((void)0)
+static int llama_reads_halves(void) { return 0; }
+#endif
+
+static void llama_times(const llama *model, const void *packed, int32_t n_out, int32_t n_in, const float *given, int32_t n,
+                        int adds, float *found)
+{
+    if (model->halves)
+        llama_times_half((const uint16_t *)packed, n_out, n_in, given, n, adds, found);
+    else
+        llama_times_full((const float *)packed, n_out, n_in, given, n, adds, found);
 }
 
 /* found = given / root mean square * weights, token by token. */
@@ -235,9 +260,9 @@ static void llama_read(const llama *model, float *keys, float *values, int32_t n
         const llama_layer *has = &model->layers[layer];
         float *all_keys = keys + (size_t)layer * n_slots * pairs, *all_values = values + (size_t)layer * n_slots * pairs;
         llama_norm(has->before_attention, width, model->epsilon, state, n, normed);
-        llama_times(has->query, queries, width, normed, n, 0, query);
-        llama_times(has->key, pairs, width, normed, n, 0, all_keys + (size_t)first * pairs);
-        llama_times(has->value, pairs, width, normed, n, 0, all_values + (size_t)first * pairs);
+        llama_times(model, has->query, queries, width, normed, n, 0, query);
+        llama_times(model, has->key, pairs, width, normed, n, 0, all_keys + (size_t)first * pairs);
+        llama_times(model, has->value, pairs, width, normed, n, 0, all_values + (size_t)first * pairs);
         for (t = 0; t < n; t++) {
             const float *cosines = model->cosines + (size_t)positions[t] * head;
             const float *sines = model->sines + (size_t)positions[t] * head;
@@ -247,25 +272,28 @@ static void llama_read(const llama *model, float *keys, float *values, int32_t n
         for (t = 0; t < n; t++)
             llama_attend(model, query + (size_t)t * queries, all_keys, all_values, seen + starts[t],
                          starts[t + 1] - starts[t], scores, mixed + (size_t)t * queries);
-        llama_times(has->joined, width, queries, mixed, n, 1, state);
+        llama_times(model, has->joined, width, queries, mixed, n, 1, state);
         llama_norm(has->before_inner, width, model->epsilon, state, n, normed);
-        llama_times(has->gate, inner, width, normed, n, 0, gate);
-        llama_times(has->up, inner, width, normed, n, 0, up);
+        llama_times(model, has->gate, inner, width, normed, n, 0, gate);
+        llama_times(model, has->up, inner, width, normed, n, 0, up);
         llama_gate(gate, up, (size_t)n * inner);
-        llama_times(has->down, width, inner, gate, n, 1, state);
+        llama_times(model, has->down, width, inner, gate, n, 1, state);
     }
     llama_norm(model->norm, width, model->epsilon, state + (size_t)skipped * width, n - skipped, normed);
-    llama_times(model->output, model->n_tokens, width, normed, n - skipped, 0, logits);
+    llama_times(model, model->output, model->n_tokens, width, normed, n - skipped, 0, logits);
 }
 
 #undef AT
 #undef SEEN
 #undef TILE
+#undef TIMES
 #undef ACROSS
 
 #else
 
 #define HAS_LLAMA 0
+
+static int llama_reads_halves(void) { return 0; }
 
 static void llama_read(const llama *model, float *keys, float *values, int32_t n_slots, const int32_t *tokens,
                        const int32_t *positions, int32_t first, int32_t n, const int32_t *seen, const int32_t *starts,

@@ -7,25 +7,25 @@ cdef extern from "llama.h":
     enum: HAS_LLAMA, LLAMA_ROWS
     ctypedef struct llama_layer:
         const float *before_attention
-        const float *query
-        const float *key
-        const float *value
-        const float *joined
         const float *before_inner
-        const float *gate
-        const float *up
-        const float *down
+        const void *query
+        const void *key
+        const void *value
+        const void *joined
+        const void *gate
+        const void *up
+        const void *down
     ctypedef struct llama:
-        int32_t n_layers, n_width, n_heads, n_pairs, n_head, n_inner, n_tokens
+        int32_t n_layers, n_width, n_heads, n_pairs, n_head, n_inner, n_tokens, halves
         float epsilon
         const float *embedding
         const float *norm
-        const float *output
+        const void *output
         const float *cosines
         const float *sines
         llama_layer *layers
     size_t llama_room(const llama *model, int32_t n, int32_t n_seen) noexcept nogil
-    void llama_pack(const float *matrix, int32_t n_out, int32_t n_in, float *packed) noexcept nogil
+    int llama_reads_halves() noexcept nogil
     void llama_read(const llama *model, float *keys, float *values, int32_t n_slots, const int32_t *tokens,
                     const int32_t *positions, int32_t first, int32_t n, const int32_t *seen, const int32_t *starts,
                     int32_t skipped, float *logits, float *room) noexcept nogil
@@ -45,6 +45,7 @@ cdef class Llama:
     cdef list held                       # arrays whose memory the model points to
     cdef readonly int32_t n_row          # floats of a slot, per layer: of keys, and of values
     cdef readonly int32_t n_layers, n_tokens, n_positions
+    cdef readonly bint keeps_halves      # all weights are float16 numbers, and are kept as such
     is_built = bool(HAS_LLAMA)           # False where the compiler has no vector types
 
     def __cinit__(self):
@@ -67,6 +68,9 @@ cdef class Llama:
         self.model.n_layers, self.model.n_width, self.model.n_inner = self.n_layers, width, inner
         self.model.n_heads, self.model.n_pairs, self.model.n_head = n_heads, n_pairs, head
         self.model.n_tokens, self.model.epsilon = self.n_tokens, epsilon
+        matrices = [tables["output"], *(one for layer in layers for one in layer.values() if one.ndim == 2)]
+        self.keeps_halves = bool(llama_reads_halves()) and all(is_half(one) for one in matrices)
+        self.model.halves = self.keeps_halves
         self.model.embedding = self.hold(tables["embedding"], (self.n_tokens, width))
         self.model.norm = self.hold(tables["norm"], (width,))
         self.model.output = self.pack(tables["output"], self.n_tokens, width)
@@ -98,13 +102,15 @@ cdef class Llama:
         self.held.append(flat)
         return &flat[0]
 
-    cdef const float* pack(self, array, int32_t n_out, int32_t n_in) except NULL:
+    cdef const void* pack(self, array, int32_t n_out, int32_t n_in) except NULL:
         """The same for a matrix, packed."""
         if array.shape != (n_out, n_in):
             raise ValueError(f"an array of shape {(n_out, n_in)} is needed, not {array.shape}")
-        cdef const float[::1] flat = np.ascontiguousarray(array, np.float32).reshape(-1)
-        cdef float[::1] packed = np.empty(n_out * n_in, np.float32)
-        llama_pack(&flat[0], n_out, n_in, &packed[0])
+        if n_out % LLAMA_ROWS:
+            raise ValueError(f"{n_out} outputs are no multiple of {LLAMA_ROWS}")
+        array = np.asarray(array, np.float16 if self.keeps_halves else np.float32)
+        array = np.ascontiguousarray(array.reshape(-1, LLAMA_ROWS, n_in).transpose(0, 2, 1))
+        cdef const uint8_t[::1] packed = array.reshape(-1).view(np.uint8)
         self.held.append(packed)
         return &packed[0]
 
@@ -140,3 +146,9 @@ cdef class Llama:
             llama_read(&self.model, &keys[0, 0, 0], &values[0, 0, 0], n_slots, &tokens[0], &positions[0], first, n,
                        &seen[0], &starts[0], n - n_wanted, &out[0, 0], &room[0])
         return logits
+
+
+def is_half(array):
+    """Whether float16 holds every number of an array exactly."""
+    with np.errstate(over="ignore"):
+        return np.array_equal(array.astype(np.float16).astype(np.float32), array)

@@ -90,6 +90,7 @@ class Cut:
         for byte in prompt[start:]:
             self.exact.read(byte)
         self.forest.ask(self.chain)
+        self.chain[-1].settle()
         ask([self.exact])
 
     def _cover(self, end: int) -> Cover:
@@ -99,7 +100,6 @@ class Cut:
         """A context after the same tokens, with another weight, and the text after it written as if it began there."""
         made = Context(None, context.token, context.end, self.rule.start if state is None else state, context.leaf)
         made.logp, made.node, made.path = logp, context.node, context.path
-        made.masses = None
         self.forest._read(made)
         self.forest.known[made.node] = context
         return made
@@ -202,7 +202,7 @@ class Cut:
 
         for context, node in self.exact.elements:
             found = weight(context)
-            if found > -math.inf and context.masses is not None:
+            if found > -math.inf and context.is_asked:
                 cover.elements.append((self.fresh(context, found - log_z(context), context.state), node))
         for context in self.exact.ends:
             found = weight(context)

@@ -305,6 +305,7 @@ class Masses:
 
 class Llama:
     is_built: bool
+    keeps_halves: bool
     n_row: int
     n_layers: int
     n_tokens: int

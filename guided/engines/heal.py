@@ -181,7 +181,7 @@ def elements_of(cover: Cover) -> list[Healed]:
         if context.logp is not None and context.logp > -math.inf:
             found.append(Healed(path_of(context), b"", context.logp))
     for context, node in cover.elements:
-        if context.masses is None or context.logp is None:
+        if not context.is_asked or context.logp is None:
             continue
         done, tail = len(cover.text) - context.end, path_of(context)
         for token, p in context.masses.below(node):
