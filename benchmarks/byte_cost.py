@@ -5,10 +5,11 @@
 Both read the same texts (left-out modules, from their 2,000th byte) with the same model, byte after byte, each in a
 process of its own on one thread, ours before and after the rival's, the better time of ours.  `--before` bytes of text
 are read first, untimed.  genlm-bytes: beam 5, pruning 0.05, as its README has them, with and without the 20 ms that its
-backend waits for more requests.  Where its beam runs empty it can read no further: its figures, and ours beside them, are
-of the bytes before.  Errors are those of log2 P(byte), against the exact figure of what each wants to know: ours
+backend waits for more requests.  Where its beam runs empty it can read no further: its figures, and ours beside them,
+are of the bytes before.  Errors are those of log2 P(byte), against the exact figure of what each wants to know: ours
 (canonical) with tolerance 0, theirs (all segmentations) with tolerance 1e-4 and beam 8 (`--no-errors` leaves them out).
-`known text` is guided.ByteModel.logprob, which is told the whole text.
+`known text` is guided.ByteModel.logprob, which is told the whole text; `through transformers` is ours without the
+compiled passes that small Llamas have (models/llama_tree.py), as other models are read.
 """
 
 from __future__ import annotations
@@ -117,6 +118,18 @@ def known(lm: Any, given: list[Text]) -> dict[str, Any]:
     return found
 
 
+def through_transformers(lm: Any, given: list[Text]) -> dict[str, Any]:
+    """Ours, every pass by transformers."""
+    from guided.models import kv_tree
+
+    compiled = kv_tree.compiled
+    kv_tree.compiled = lambda model: None
+    try:
+        return ours(lm, given)
+    finally:
+        kv_tree.compiled = compiled
+
+
 def seconds_of(found: dict[str, Any], lengths: list[int]) -> float:
     """The time for the first so many bytes of each text."""
     return sum(times[length - 1] for times, length in zip(found["at"], lengths, strict=True) if length)
@@ -162,6 +175,8 @@ def compare(options: argparse.Namespace, folder: str) -> dict[str, Any]:
         "calls_per_byte": told["calls"] / n,
         "bits_per_byte": -told["logp"] / math.log(2) / n,
     }
+    slow = through_transformers(lm, given)
+    line["through transformers"] = {"ms_per_byte": 1e3 * seconds_of(slow, lengths) / n}
     for name, one in theirs.items():
         read = [len(logps) for logps in one["logps"]]
         beside = seconds_of(mine, read)
@@ -172,6 +187,7 @@ def compare(options: argparse.Namespace, folder: str) -> dict[str, Any]:
             "bits_per_byte": bits(one["logps"]),
             "ours_ms_per_byte": 1e3 * beside / sum(read),
             "ratio": beside / one["seconds"],
+            "ratio_through_transformers": seconds_of(slow, read) / one["seconds"],
             "ratio_of_known_text": told["seconds"] / n / (one["seconds"] / sum(read)),
         }
     if not options.no_errors:

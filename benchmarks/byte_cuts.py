@@ -6,7 +6,7 @@ raw       : the prompt's own tokens, as they are.
 healing   : the last token is taken back; the next one must begin with its bytes (one-token healing).
 alignment : the last three tokens are taken back; each new token must agree with their bytes, and is renormalised on its
             own (arXiv:2403.08688).
-SMC       : the same with eight particles, weighted by what was renormalised and resampled when half of them count; what
+SMC       : the same with 64 particles, weighted by what was renormalised and resampled when half of them count; what
             they predict is the weighted mean, the token that reaches over the end left open.
 exact     : the cover of the prompt (guided.heal).
 What follows the prompt is written as the tokenizer writes it, for all five.  Texts: the modules that the built-in model
@@ -35,7 +35,7 @@ from guided.engines.heal import EXACT
 METHODS = ("raw", "healing", "alignment", "SMC", "exact")
 STEPS = (1, 4, 16)
 BACK, BEFORE = 3, 400  # tokens that alignment takes back; bytes of a prompt
-PARTICLES = 8
+PARTICLES = 64
 
 
 def texts(seed: int) -> dict[str, list[bytes]]:
@@ -146,12 +146,13 @@ class Cut:
         # context, node where the token under way has left the prompt (None: under way), natural log of the weight
         particles: list[tuple[Context, int | None, float]] = [(self._base(), None, 0.0)] * PARTICLES
         while any(node is None and one.end < len(self.prompt) for one, node, _ in particles):
-            moved = []
+            moved, known = [], {}
             for one, node, logw in particles:
                 if node is not None or one.end == len(self.prompt):
                     moved.append((one, node, logw))
                     continue
-                choices = self._choices(one)
+                choices = known.setdefault(id(one), None) or self._choices(one)
+                known[id(one)] = choices
                 total = sum(p for p, _, _ in choices)
                 if total > 0:
                     _, token, at = choices[chance.choice(len(choices), p=[p / total for p, _, _ in choices])]

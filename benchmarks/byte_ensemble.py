@@ -1,6 +1,8 @@
 """Bits per byte of two models with different tokens, and of their ensembles, on the left-out modules.
 
-    python -m benchmarks.byte_ensemble FOLDER [--n-bytes 300] [--model FOLDER]   (FOLDER: train_tiny.py --small's export)
+    python -m benchmarks.byte_ensemble FOLDER [--n-bytes 300] [--model FOLDER]
+
+FOLDER is what `examples/train_tiny.py --small` has exported.
 
 Weights are chosen on one half of the modules, the *choosing* half, and every ensemble is measured on the other with the
 weight that was best there: no figure is of a text that a weight was chosen on.  Texts begin at the 3,000th byte of a
@@ -86,7 +88,7 @@ def main() -> None:
 
     line: dict[str, Any] = {"n_bytes_measured": sum(len(text) for _, text in halves[1].values())}
     line["members"] = {"large": mean(1, "member", 0), "small": mean(1, "member", 1)}
-    best = min(("member", float(number)) for number in (0, 1) if mean(1, "member", number) == min(line["members"].values()))
+    best = "member", float(line["members"]["small"] < line["members"]["large"])
     for kind in ("mixture", "product", "bayes"):
         chosen = min(WEIGHTS, key=lambda weight: mean(0, kind, weight))
         pieces = []

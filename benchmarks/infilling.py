@@ -3,8 +3,8 @@
     python -m benchmarks.infilling [--cases 120] [--seed 0] [--layouts spm psm] [--model FOLDER]
 
 In the form of HumanEval-Infilling: random spans are taken out of modules that the model was not trained on, and written
-again, greedily, from what is before and behind.  Half of the spans begin inside a token, half between two.  A middle ends
-where the model ends it, or where it goes on with the first SUFFIX_SHOWN characters of the suffix, as with
+again, greedily, from what is before and behind.  Half of the spans begin inside a token, half between two.  A middle
+ends where the model ends it, or where it goes on with the first SUFFIX_SHOWN characters of the suffix, as with
 guided.infill(.., stop=suffix[:8]).  Appends one dated JSON line with exact match and edit similarity (1 - distance /
 longer length) of whole middles, and similarity at the length of the span; 95 % intervals by the bootstrap.
 """
@@ -99,14 +99,16 @@ def starts(lm: Any, frame: Any, case: Case) -> dict[str, Start]:
 
     def match(ids: list[int], text: bytes, only_whole: bool) -> Start:
         """Greedy character matching: each token goes on with `text`, or contains what is left of it."""
+        tree, at = lm.tree(ids), 0
         while text:
-            row = lm.logprobs([ids])[0]
+            row = tree.row(at)
             node = lm.vocab.trie.node_of(text)
             fits = [] if node < 0 else list(lm.vocab.trie.ids_below(node))
             if not only_whole:
                 fits += [token for cut in range(1, len(text)) for token in lm.vocab.trie.ids_of(text[:cut])]
             token = max(fits, key=lambda one: float(row[one]))
             ids = [*ids, token]
+            at = tree.extend([at], [token])[0]
             if len(tokens[token]) >= len(text):
                 return Start(ids, tokens[token][len(text) :])
             text = text[len(tokens[token]) :]
@@ -152,12 +154,12 @@ def ended(text: str, suffix: str) -> str:
 def judged(text: str, case: Case) -> tuple[float, ...]:
     """What MEASURES names.
 
-    A model that was taught with long middles seldom ends a short one, so what it writes is also compared at the length of
-    the hole.
+    A model that was taught with long middles seldom ends a short one, so what it writes is also compared at the length
+    of the hole.
     """
     wanted, middle = case.middle, ended(text, case.suffix)
-    cut = text[: len(wanted)]
-    return middle == wanted, similarity(middle, wanted), text.startswith(wanted), text[:1] == wanted[:1], similarity(cut, wanted)
+    begins = text.startswith(wanted), text[:1] == wanted[:1]
+    return middle == wanted, similarity(middle, wanted), *begins, similarity(text[: len(wanted)], wanted)
 
 
 def interval(values: np.ndarray[Any, Any]) -> list[float]:

@@ -14,7 +14,10 @@ from benchmarks.run import machine
 
 
 def append(path: Path, name: str, figures: dict[str, Any]) -> None:
-    """Add a line to a file of results.      name : of the benchmark's module.      Folders are named by their last part."""
+    """Add a line to a file of results.
+
+    name : of the benchmark's module.  Of folders on the command line the last part is written.
+    """
     arguments = [os.path.basename(one) if os.sep in one else one for one in sys.argv[1:]]
     line = {
         "date": datetime.now(timezone.utc).date().isoformat(),

@@ -2,7 +2,8 @@
 
 Every token has one slot of the cache, and sees its ancestors alone, by a mask.  A fork is a number, the prompt is there
 once, contexts with the same tokens are one, and what is dropped costs nothing more.  Models whose attention takes no
-mask of its own, or counts slots instead of positions, get KVRows: one row of a batch per context.  Not here: small Llamas (llama_tree.py).
+mask of its own, or counts slots instead of positions, get KVRows: one row of a batch per context.
+Not here: small Llamas (llama_tree.py).
 """
 
 from __future__ import annotations

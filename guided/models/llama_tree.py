@@ -1,8 +1,8 @@
 """LlamaTree: contexts that grow as a tree on a small Llama on the CPU, by passes of our own core (_fast/llama.pyx).
 
 In a model of 8 million weights a pass over a few tokens through transformers is 15 ms of calls from one operation to
-the next and 5 ms of arithmetic; compiled whole it is 3 to 7 ms.  Models that are larger, elsewhere, in another precision
-or of another kind take KVTree, and a Llama whose logits here are not those of transformers does too.
+the next and 5 ms of arithmetic; compiled whole it is 1 to 3 ms for up to eight.  Models that are larger, elsewhere, in
+another precision or of another kind take KVTree, and a Llama whose logits here are not those of transformers does too.
 """
 
 from __future__ import annotations

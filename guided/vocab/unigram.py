@@ -5,14 +5,14 @@ the tokenizer writes exactly if they are what it writes, and the next token must
 end.  No token is longer than the longest, so that way is looked for in a window of that many characters, whose best
 scores are kept with the state: the sums are those of the tokenizer, added in the same order, ties included.
 
-The same questions as splits.py answers.  Source: Kudo, arXiv:1804.10959 (the model); best ways as `tokenizers` seeks them.
+The same questions as splits.py answers.  Source: Kudo, arXiv:1804.10959 (the model); the search is as `tokenizers` does
+it.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from os.path import commonprefix
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,7 +48,9 @@ class Unigram:
 
     begin = Word()
 
-    def __init__(self, model: dict[str, Any], size: int, is_text: npt.NDArray[np.bool_], adds_first_space: bool) -> None:
+    def __init__(
+        self, model: dict[str, Any], size: int, is_text: npt.NDArray[np.bool_], adds_first_space: bool
+    ) -> None:
         if model.get("byte_fallback"):
             raise ValueError("its model is Unigram with byte fallback")
         self.score_of: dict[str, float] = {}
@@ -91,7 +93,7 @@ class Unigram:
         row, joint = np.zeros(size, np.uint8), len(word.tail)
         scores, before, start = list(word.scores), "", -1
         for piece, token in pieces:
-            shared = len(commonprefix((before, piece)))
+            shared = next((at for at, (a, b) in enumerate(zip(before, piece, strict=False)) if a != b), len(before))
             del scores[joint + 1 + shared :]
             for length in range(shared + 1, len(piece) + 1):
                 start = self._grown(word.tail + piece[:length], scores)

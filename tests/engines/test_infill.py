@@ -13,8 +13,8 @@ import pytest
 import guided
 from guided.constraints.between import between
 from guided.engines.fim_tokens import SPELLINGS, FimTokens, fim_tokens
-from guided.engines.infill import Frame
 from guided.engines.heal import split_open_end, ways_after
+from guided.engines.infill import Frame
 from guided.engines.segmentations import Canonical as Rule
 from guided.errors import ConstraintError, ModelError
 from guided.models.toy import TableModel

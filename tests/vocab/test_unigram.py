@@ -77,7 +77,9 @@ def test_of_equal_sums_the_longer_last_piece_wins() -> None:
 def of_pieces() -> Canonical:
     """All pieces of some words, with scores by chance."""
     words, rng = ("▁the", "▁then", "▁hen", "▁that", "▁ten"), random.Random(4)
-    pieces = {word[first:end] for word in words for first in range(len(word)) for end in range(first + 1, len(word) + 1)}
+    pieces = {
+        word[first:end] for word in words for first in range(len(word)) for end in range(first + 1, len(word) + 1)
+    }
     scores = [("<unk>", 0.0), *((piece, -rng.uniform(2, 4) * math.sqrt(len(piece))) for piece in sorted(pieces))]
     tokenizer = Tokenizer(models.Unigram(scores, unk_id=0, byte_fallback=False))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="never")
