@@ -146,17 +146,18 @@ class Cut:
         # context, node where the token under way has left the prompt (None: under way), natural log of the weight
         particles: list[tuple[Context, int | None, float]] = [(self._base(), None, 0.0)] * PARTICLES
         while any(node is None and one.end < len(self.prompt) for one, node, _ in particles):
-            moved, known = [], {}
-            for one, node, logw in particles:
-                if node is not None or one.end == len(self.prompt):
-                    moved.append((one, node, logw))
-                    continue
-                choices = known.setdefault(id(one), None) or self._choices(one)
-                known[id(one)] = choices
+            moved = [one for one in particles if one[1] is not None or one[0].end == len(self.prompt)]
+            open_ones = [one for one in particles if one[1] is None and one[0].end < len(self.prompt)]
+            for context in {id(one): one for one, _, _ in open_ones}.values():
+                here = [logw for one, _, logw in open_ones if one is context]
+                choices = self._choices(context)
                 total = sum(p for p, _, _ in choices)
-                if total > 0:
-                    _, token, at = choices[chance.choice(len(choices), p=[p / total for p, _, _ in choices])]
-                    child = one if token is None else by_path.get((token, one.path))
+                if total <= 0:
+                    continue
+                drawn = chance.choice(len(choices), len(here), p=[p / total for p, _, _ in choices])
+                for logw, number in zip(here, drawn.tolist(), strict=True):
+                    _, token, at = choices[number]
+                    child = context if token is None else by_path.get((token, context.path))
                     if child is not None:  # else no way leads on from there
                         moved.append((child, at if token is None else None, logw + math.log(total)))
             if not moved:
