@@ -11,8 +11,11 @@ it.
 
 from __future__ import annotations
 
+import itertools
+import math
+from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +23,8 @@ import numpy.typing as npt
 
 SPACE = "▁"
 UNKNOWN_PENALTY = 10.0  # an unknown character scores so much less than the least piece
-KEPT_ROWS = 4096
+KEPT_ROWS = 1024
+MARGIN = 1e-6  # sums that differ by less are added up in the tokenizer's order
 
 Row = npt.NDArray[np.uint8]
 
@@ -64,41 +68,68 @@ class Unigram:
         self.longest = max(map(len, self.score_of))
         self.adds_first_space = adds_first_space
         texts = [(piece, token) for token, piece in enumerate(self.pieces) if piece and SPACE not in piece[1:]]
-        self._inner = sorted((piece, token) for piece, token in texts if piece[0] != SPACE)
+        self._inner = Beginnings([one for one in texts if one[0][0] != SPACE], self.score_of, self.unknown_score)
+        self._all = sorted(self.score_of)
         fresh = Word("", (0.0,))
-        self._new = self._reached(fresh, sorted((piece, token) for piece, token in texts if piece[0] == SPACE), size)
-        self._bare = np.zeros(size, np.uint8) if adds_first_space else self._reached(fresh, self._inner, size)
+        self._new, self._bare = np.zeros(size, np.uint8), np.zeros(size, np.uint8)
+        for piece, token in texts:
+            row = self._new if piece[0] == SPACE else self._bare
+            row[token] = (piece[0] == SPACE or not adds_first_space) and self._goes_on(fresh, piece)
         self._rows: OrderedDict[Word, Row] = OrderedDict()
+
+    # --- best ways ---------------------------------------------------------------------------------------------------
+
+    def _ways(self, text: str, scores: list[float]) -> Iterator[tuple[int, float]]:
+        """(begin, sum) of the ways to the end of a text, by where their last piece begins.
+
+        scores : of the best way to each place before.
+        """
+        end = len(text)
+        for first in range(max(0, end - self.longest), end):
+            score = self.score_of.get(text[first:])
+            if score is not None:
+                yield first, score + scores[first]
+            elif first == end - 1:
+                yield first, self.unknown_score + scores[first]
 
     def _grown(self, text: str, scores: list[float]) -> int:
         """Append the best score after the last character of `text`; returns where the last piece of that way begins.
 
-        scores : before each character of it.  Earlier begins come first, and win where sums are equal.
+        Earlier begins come first, and win where sums are equal.
         """
-        end, best, start = len(text), 0.0, -1
-        for first in range(max(0, end - self.longest), end):
-            score = self.score_of.get(text[first:])
-            if score is None:
-                if first < end - 1:
-                    continue
-                score = self.unknown_score
-            total = score + scores[first]
+        best, start = 0.0, -1
+        for first, total in self._ways(text, scores):
             if start < 0 or total > best:
                 best, start = total, first
         scores.append(best)
         return start
 
-    def _reached(self, word: Word, pieces: Sequence[tuple[str, int]], size: int) -> Row:
-        """uint8[size]: the pieces, in order of text, that are the last of the best way to their end."""
-        row, joint = np.zeros(size, np.uint8), len(word.tail)
-        scores, before, start = list(word.scores), "", -1
-        for piece, token in pieces:
-            shared = next((at for at, (a, b) in enumerate(zip(before, piece, strict=False)) if a != b), len(before))
-            del scores[joint + 1 + shared :]
-            for length in range(shared + 1, len(piece) + 1):
-                start = self._grown(word.tail + piece[:length], scores)
-            row[token] = start == joint
-            before = piece
+    def _goes_on(self, word: Word, piece: str) -> bool:
+        """Whether a piece is the last one of the best way to its end."""
+        scores, start = list(word.scores), -1
+        for length in range(1, len(piece) + 1):
+            start = self._grown(word.tail + piece[:length], scores)
+        return start == len(word.tail)
+
+    # --- questions ---------------------------------------------------------------------------------------------------
+
+    def _row(self, word: Word) -> Row:
+        """uint8[n]: the pieces without a space that may go on with a word."""
+        over: dict[
+            str, float
+        ] = {}  # what a piece begins with -> best sum over pieces that reach over the joint to there
+        joint = len(word.tail)
+        for reach in range(1, joint + 1):
+            head, gain = word.tail[joint - reach :], word.scores[joint - reach] - word.scores[joint]
+            first, end = bisect_left(self._all, head), bisect_left(self._all, head + chr(0x10FFFF))
+            for piece in self._all[first:end]:
+                total = gain + self.score_of[piece]
+                if total > over.get(piece[reach:], -math.inf):
+                    over[piece[reach:]] = total
+        row, lead = np.zeros(len(self.pieces), np.uint8), self._inner.lead(over)
+        row[self._inner.tokens[lead > 0]] = 1
+        for token in self._inner.tokens[np.abs(lead) < MARGIN].tolist():
+            row[token] = self._goes_on(word, self.pieces[token])
         return row
 
     def options(self, word: Word) -> tuple[Row, Row]:
@@ -107,7 +138,7 @@ class Unigram:
             return np.zeros_like(self._new), self._new | self._bare
         row = self._rows.get(word)
         if row is None:
-            row = self._rows[word] = self._reached(word, self._inner, len(self.pieces))
+            row = self._rows[word] = self._row(word)
             if len(self._rows) > KEPT_ROWS:
                 self._rows.popitem(last=False)
         return row, self._new
@@ -117,10 +148,7 @@ class Unigram:
         piece = self.pieces[token]
         if not word.scores or not piece or SPACE in piece:
             return False, bool(self._new[token] or (not word.scores and self._bare[token]))
-        scores, start = list(word.scores), -1
-        for length in range(1, len(piece) + 1):
-            start = self._grown(word.tail + piece[:length], scores)
-        return start == len(word.tail), False
+        return self._goes_on(word, piece), False
 
     def after(self, word: Word, token: int, kind: int) -> Word:
         """The word after a token."""
@@ -141,6 +169,57 @@ class Unigram:
     def may_end(self, word: Word) -> bool:
         """Whether the text may end here: always, as tokens that begin what is written are what is written."""
         return True
+
+
+class Beginnings:
+    """The texts that some pieces begin with, and in which ways each is written, as arrays: all pieces at once.
+
+    pieces  : (piece, token), without a space.      tokens : int64[n], in the order of `lead`.
+    """
+
+    def __init__(self, pieces: Sequence[tuple[str, int]], score_of: dict[str, float], unknown_score: float) -> None:
+        texts = {piece[:length] for piece, _ in pieces for length in range(1, len(piece) + 1)}
+        in_order = sorted(texts, key=lambda one: (len(one), one))
+        self.numbers = {text: number for number, text in enumerate(["", *in_order])}
+        own, sources, scores, starts, levels, depth = [0.0], [0], [0.0], [0], list[int](), 0
+        for number, text in enumerate(in_order, 1):
+            if len(text) > depth:
+                levels.append(number)
+            depth = len(text)
+            starts.append(len(sources))
+            known = score_of.get(text)
+            own.append(known if known is not None else unknown_score if depth == 1 else -math.inf)
+            sources.append(0)
+            scores.append(-math.inf)  # so that there is a way, of no weight
+            for first in range(1, depth):
+                score = score_of.get(text[first:], unknown_score if first == depth - 1 else None)
+                if score is not None:
+                    sources.append(self.numbers[text[:first]])
+                    scores.append(score)
+        self.own, self.sources, self.scores = np.array(own), np.array(sources), np.array(scores)
+        self.starts = np.array([*starts, len(sources)])
+        self.levels = [*levels, len(own)]  # where the texts of each length begin
+        self.tokens = np.array([token for _, token in pieces], np.int64)
+        self.places = np.array([self.numbers[piece] for piece, _ in pieces], np.int64)
+
+    def lead(self, over: dict[str, float]) -> npt.NDArray[np.float64]:
+        """How much more the way by the piece itself scores than the best other way to its end; float64[n].
+
+        over : text -> sum of the best way to its end by a piece that begins before it, less that to where it begins.
+        """
+        best, other = np.zeros(len(self.own)), np.full(len(self.own), -math.inf)
+        for text, total in over.items():
+            number = self.numbers.get(text)
+            if number:
+                other[number] = total
+        for first, end in itertools.pairwise(self.levels):
+            begin, stop = self.starts[first], self.starts[end]
+            sums = best[self.sources[begin:stop]] + self.scores[begin:stop]
+            inside = np.maximum.reduceat(sums, self.starts[first:end] - begin)
+            other[first:end] = np.maximum(other[first:end], inside)
+            best[first:end] = np.maximum(other[first:end], self.own[first:end])
+        found: npt.NDArray[np.float64] = self.own[self.places] - other[self.places]
+        return found
 
 
 class AnyPair:

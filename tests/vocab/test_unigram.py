@@ -62,6 +62,30 @@ def test_rows_and_states_follow_random_texts(scheme: str) -> None:
         assert canonical.ends(state) and canonical.accepts(ids)
 
 
+def test_rows_of_many_pieces_are_those_of_one_question_each() -> None:
+    rng = random.Random(7)
+    pieces = {"".join(rng.choices("abc", k=rng.randint(1, 6))) for _ in range(400)} | set("abc▁")
+    pieces |= {"▁" + piece for piece in rng.sample(sorted(pieces - {"▁"}), 60)}
+    scores = [("<unk>", 0.0), *((piece, round(-rng.uniform(1, 3) * len(piece) ** 0.7, 1)) for piece in sorted(pieces))]
+    tokenizer = Tokenizer(models.Unigram(scores, unk_id=0, byte_fallback=False))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="never")
+    tokenizer.decoder = decoders.Metaspace(prepend_scheme="never")
+    canonical = Canonical(Vocabulary.from_tokenizer(tokenizer), tokenizer)
+    assert canonical.exact, canonical.reason
+    n_joined = 0
+    for _ in range(25):
+        text = "".join(rng.choices("abcabcabc ", k=rng.randint(1, 14)))
+        ids, state = canonical.encode(text.encode()), canonical.start
+        for token in ids:
+            state = canonical.after(state, token)
+        row = canonical.allowed(state)
+        for token, piece in enumerate(canonical.vocab.tokens):
+            wanted = bool(piece) and canonical.encoder.encode(text.encode() + piece) == [*ids, token]
+            assert row[token] == wanted, (text, piece)
+            n_joined += wanted and not piece.startswith(b" ")
+    assert n_joined > 100
+
+
 def test_of_equal_sums_the_longer_last_piece_wins() -> None:
     """Scores that are sums of powers of two tie exactly; the tokenizer decides."""
     scores = [("<unk>", 0.0), ("▁", -1.0), ("a", -1.0), ("b", -1.0), ("ab", -2.0), ("ba", -2.0), ("▁a", -2.0)]
