@@ -33,7 +33,7 @@ _known: WeakKeyDictionary[Any, tuple[Any, Llama | None]] = WeakKeyDictionary()
 
 def compiled(model: Any) -> Llama | None:
     """The weights of a model, packed; None where it must go through transformers.  Kept until its weights change."""
-    if not Llama.is_built or type(model) is not LlamaForCausalLM:
+    if not Llama.is_built or type(model) is not LlamaForCausalLM or any(map(_is_watched, model.modules())):
         return None
     stamp = tuple((weight.data_ptr(), weight._version, weight.dtype) for weight in model.parameters())
     found = _known.get(model)
@@ -53,7 +53,6 @@ def _packed(model: LlamaForCausalLM) -> Llama | None:
         or config.max_position_embeddings > MOST_POSITIONS
         or getattr(inner.rotary_emb, "rope_type", "default") not in KNOWN_ROPES
         or any(type(part).__name__.endswith("Linear") and _is_special(part) for part in model.modules())
-        or any(part._forward_hooks or part._forward_pre_hooks for part in model.modules())
     ):
         return None
     embedding = inner.embed_tokens.weight
@@ -85,6 +84,11 @@ def _packed(model: LlamaForCausalLM) -> Llama | None:
     except ValueError:  # sizes that are no multiples of the vectors
         return None
     return made if _agrees(model, made) else None
+
+
+def _is_watched(part: Any) -> bool:
+    """Whether somebody wants to see, or to change, what goes through a module."""
+    return bool(part._forward_hooks or part._forward_pre_hooks or "forward" in vars(part))
 
 
 def _is_special(part: Any) -> bool:

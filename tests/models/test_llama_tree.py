@@ -101,9 +101,13 @@ def test_what_is_not_known_goes_through_transformers() -> None:
     for changes in ({"attention_bias": True}, {"hidden_act": "gelu"}, {"vocab_size": 341}, {"mlp_bias": True}):
         assert compiled(model_of(**changes)) is None
     assert compiled(model_of().to(torch.float64)) is None
-    hooked = model_of()
-    hooked.model.layers[0].mlp.register_forward_hook(lambda *_: None)
-    assert compiled(hooked) is None
+    watched = model_of()
+    assert compiled(watched) is not None
+    hook = watched.model.layers[0].mlp.register_forward_hook(lambda *_: None)
+    assert compiled(watched) is None
+    hook.remove()
+    watched.forward = watched.forward
+    assert compiled(watched) is None
     assert isinstance(guided.load(model_of(hidden_act="gelu"), tokenizer()).tree([1, 5]), KVTree)
     assert compiled(guided.tiny().model) is not None
 
