@@ -58,6 +58,7 @@ include "random.pyx"         # random numbers by address
 include "urn.pyx"            # tokens without replacement, by probability
 include "reject.pyx"         # one step of sampling by asking about few tokens
 include "mass.pyx"           # the probability of what a token starts with
+include "llama.pyx"          # one pass of a small Llama over tokens that grow as a tree
 include "pairs.pyx"          # which two tokens may stand side by side?
 include "ngrams.pyx"         # counts of tokens after histories, in one file
 include "blender.pyx"        # weighted sums of embeddings, where a model reads them

@@ -1,5 +1,5 @@
 # Masses: the probability of every prefix of the next token, from one running sum over the tokens in order of bytes.
-# Uses: Trie.
+# Uses: Trie, weights.h.
 #
 # Tokens that start with the same bytes are an interval of the trie's order, so a prefix costs two loads and a
 # subtraction.  A difference of sums is exact to about 1e-15 in all; intervals that hold less than FAINT are added up
@@ -10,6 +10,7 @@ cdef enum:
 
 FAINT = 1e-3
 cdef double FAINT_MASS = FAINT
+EMPTY_NARROW, EMPTY_WIDE = np.empty(0, np.float32), np.empty(0)
 
 
 cdef class Masses:
@@ -34,36 +35,50 @@ cdef class Masses:
             row = np.ascontiguousarray(row, np.float64)
         if row.shape != (trie.n_tokens,):
             raise ValueError(f"{trie.n_tokens:,} logits are needed, not an array of shape {row.shape}")
+        flags = np.ones(trie.n_tokens, np.uint8) if allowed is None else np.ascontiguousarray(allowed).view(np.uint8)
+        if flags.shape != (trie.n_tokens,):
+            raise ValueError(f"{trie.n_tokens:,} flags are needed, not an array of shape {flags.shape}")
         self.trie = trie
         self.weights = <double*>malloc((<size_t>trie.n_ordered + 1) * sizeof(double))
         self.sums = <double*>malloc((<size_t>trie.n_ordered + 1) * sizeof(double))
         if self.weights == NULL or self.sums == NULL:
             raise MemoryError()
-        top = float(row.max())
-        if not np.isfinite(top):
+        narrow, wide = (row, EMPTY_WIDE) if row.dtype == np.float32 else (EMPTY_NARROW, row)
+        self.lay(narrow, wide, flags)
+
+    cdef int lay(self, const float[::1] narrow, const double[::1] wide, const uint8_t[::1] allowed) except -1:
+        """Weigh the logits a block at a time (weights.h), and put them in the trie's order."""
+        cdef int32_t n_blocks = (self.trie.n_tokens + BLOCK - 1) // BLOCK, block, place, token, n
+        cdef double[::1] room = np.empty(n_blocks * BLOCK), largest = np.empty(n_blocks), scale = np.empty(n_blocks)
+        cdef double found[3]
+        cdef word_t live[BLOCK_WORDS]
+        cdef double top = -INFINITY, total = 0
+        memset(live, 255, sizeof(live))
+        for block in range(n_blocks):
+            n = min(BLOCK, self.trie.n_tokens - block * BLOCK)
+            if narrow.shape[0]:
+                weigh_narrow(&narrow[block * BLOCK], n, live, NULL, &room[block * BLOCK], found)
+            else:
+                weigh_wide(&wide[block * BLOCK], n, live, NULL, &room[block * BLOCK], found)
+            largest[block], scale[block] = found[0], found[2]
+            top = max(top, found[0])
+        if not -INFINITY < top < INFINITY:
             raise ModelError("the logits are NaN, inf or all -inf, not a distribution")
-        weights = np.subtract(row, top, dtype=np.float64)
-        np.exp(weights, out=weights)
-        total = float(weights.sum())
-        if not np.isfinite(total):
+        for block in range(n_blocks):
+            total += scale[block] * exp(largest[block] - top)
+        if not total < INFINITY:
             raise ModelError("the logits are NaN, not a distribution")
         self.log_norm = top + log(total)
-        weights /= total
-        if allowed is not None:
-            bits = np.ascontiguousarray(allowed).view(np.uint8)
-            if bits.shape != (trie.n_tokens,):
-                raise ValueError(f"{trie.n_tokens:,} flags are needed, not an array of shape {bits.shape}")
-            weights *= bits
-        self._lay(weights)
-
-    cdef void _lay(self, const double[::1] weights) noexcept:
-        cdef int32_t place
-        cdef double total = 0
+        for block in range(n_blocks):
+            scale[block] = exp(largest[block] - top) / total
+        total = 0
         for place in range(self.trie.n_ordered):
+            token = self.trie.order[place]
             self.sums[place] = total
-            self.weights[place] = weights[self.trie.order[place]]
+            self.weights[place] = room[token] * scale[token // BLOCK] if allowed[token] else 0
             total += self.weights[place]
         self.sums[self.trie.n_ordered] = total
+        return 0
 
     def __dealloc__(self):
         free(self.weights)

@@ -325,6 +325,33 @@ class Masses:
     def ending(self, node: int) -> list[tuple[int, float]]: ...
     def below(self, node: int, least: float = 0) -> list[tuple[int, float]]: ...
 
+class Llama:
+    is_built: bool
+    keeps_halves: bool
+    n_row: int
+    n_layers: int
+    n_tokens: int
+    n_positions: int
+    def __init__(
+        self,
+        tables: dict[str, npt.NDArray[np.float32]],
+        layers: list[dict[str, npt.NDArray[np.float32]]],
+        n_heads: int,
+        n_pairs: int,
+        epsilon: float,
+    ) -> None: ...
+    def read(
+        self,
+        keys: npt.NDArray[np.float32],
+        values: npt.NDArray[np.float32],
+        tokens: npt.NDArray[np.int32],
+        positions: npt.NDArray[np.int32],
+        first: int,
+        seen: npt.NDArray[np.int32],
+        starts: npt.NDArray[np.int32],
+        n_wanted: int,
+    ) -> npt.NDArray[np.float32]: ...
+
 def known_tokens(index: Index, state: int, accepted: Words, undecided: Words) -> None: ...
 
 class Stream:

@@ -7,7 +7,7 @@ then works on bytes, because a ByteLevel is a Model over 257 tokens: the bytes, 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -78,13 +78,21 @@ class ByteLevel:
 
     def logprob(self, text: bytes | str, prefix: bytes | str = b"", *, end: bool = False) -> float:
         """Natural log of the probability that the text goes on with `text` after `prefix`; and, if `end`, then ends."""
-        state, total = self.at(as_bytes(prefix)).fork(), 0.0
-        for byte in as_bytes(text):
+        total = 0.0
+        for state, byte in self.walk(as_bytes(text), as_bytes(prefix), end):
             total += float(state.next_logprobs()[byte])
             if total == -math.inf:
-                return total
+                break
+        return total
+
+    def walk(self, text: bytes, prefix: bytes, end: bool = False) -> Iterator[tuple[Any, int]]:
+        """(state before it, byte) for every byte of a known text, and, if `end`, for its end (256)."""
+        state = self.at(prefix).fork()
+        for byte in text:
+            yield state, byte
             state.advance(byte)
-        return total + float(state.next_logprobs()[EOS]) if end else total
+        if end:
+            yield state, EOS
 
     def at(self, text: bytes) -> Any:
         """The state after a text, from one that is remembered where that helps."""

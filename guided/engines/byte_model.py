@@ -7,8 +7,8 @@ Model (byte_level.py).  Theory: docs/byte_model.md.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ from guided.engines.byte_level import ByteLevel, as_bytes
 from guided.engines.covers import EOS, Context, Counts, Cover, Forest, ask
 from guided.engines.segmentations import DEAD, Canonical, Every
 from guided.errors import ModelError
+
+WALKED = 64  # bytes of a known text that are asked about together: rows of logits, and of masses, held at once
 
 
 @dataclass(frozen=True)
@@ -107,12 +109,32 @@ class ByteModel(ByteLevel):
 
     def logprob_bound(self, text: bytes | str, prefix: bytes | str = b"") -> tuple[float, float]:
         """(logprob(text, prefix), sum over its bytes of the bound on each byte's distribution, in total variation)."""
-        state, total, bound = self.at(as_bytes(prefix)).fork(), 0.0, 0.0
-        for byte in as_bytes(text):
+        total, bound = 0.0, 0.0
+        for state, byte in self.walk(as_bytes(text), as_bytes(prefix)):
             total += float(state.next_logprobs()[byte])
             bound += state.bound
-            state.advance(byte)
         return total, bound
+
+    def walk(self, text: bytes, prefix: bytes, end: bool = False) -> Iterator[tuple[ByteState, int]]:
+        """As in ByteLevel.  Canonical: the model is asked about WALKED bytes at a time, in a pass or two.
+
+        At each byte one context begins, or few, and what follows is known: nothing has to be guessed beforehand.
+        """
+        if self.encodings == "all":
+            yield from super().walk(text, prefix, end)
+            return
+        state = self.at(prefix).fork()
+        state.cover.settings = replace(self.settings, ahead=1.0)
+        symbols = [*text, EOS] if end else list(text)
+        for first in range(0, len(symbols), WALKED):
+            piece = symbols[first : first + WALKED]
+            states = []
+            for byte in piece:
+                states.append(state.fork())
+                if byte != EOS:
+                    state.advance(byte)
+            self.prepare(states)
+            yield from zip(states, piece, strict=True)
 
 
 class ByteState:
@@ -198,19 +220,34 @@ def cover_of(
     """
     text = rule.lead + prefix
     start = list(lm.encode("")) if start is None else list(start)
-    cut = rule.cut_before(text, len(text))
-    before = rule.encode(text[:cut]) if cut else []
-    trunk, state = [*start, *before], rule.state_of(before) if before else rule.start
-    if state == DEAD:
-        raise ModelError(f"the tokenizer writes {text[:cut]!r} in tokens that it would not write")
-    room = getattr(lm, "max_length", None)
+    before, state, cut = settled(rule, text)
+    trunk, room = [*start, *before], getattr(lm, "max_length", None)
     if room is not None and len(trunk) >= room:
         raise ModelError(f"the text has {len(trunk):,} tokens and more, the model's context is {room:,} tokens long")
-    cover = Cover(Forest(lm, trunk, rule, counts), text[:cut], settings)
-    cover.ends = [Context(None, None, cut, state)]
+    cover = cover_from(Forest(lm, trunk, rule, counts), text[:cut], state, settings)
     for byte in text[cut:]:
         if rule.name == "all":
             ask([cover])
             cover.distribution()
         cover.read(byte)
+    return cover
+
+
+def settled(rule: Any, text: bytes) -> tuple[list[int], Any, int]:
+    """(tokens that all ways to write a text begin with, the rule's state after them, bytes that they spell).
+
+    text : with the rule's lead.
+    """
+    cut = rule.cut_before(text, len(text))
+    before = rule.encode(text[:cut]) if cut else []
+    state = rule.state_of(before) if before else rule.start
+    if state == DEAD:
+        raise ModelError(f"the tokenizer writes {text[:cut]!r} in tokens that it would not write")
+    return before, state, cut
+
+
+def cover_from(forest: Forest, text: bytes, state: Any, settings: Any) -> Cover:
+    """The cover of what a forest's trunk spells: the trunk alone."""
+    cover = Cover(forest, text, settings)
+    cover.ends = [Context(None, None, len(text), state)]
     return cover

@@ -30,18 +30,19 @@ class Context:
     token  : the last one, None for the start.     end : bytes of the text that they spell.
     state  : of the rule (segmentations.py).      leaf : the trie node of the last token.
     node   : number in the tree, -1 before the model was asked.     path : the tokens, as (last, path before it).
-    masses : of the next token, None before the model was asked.      ended : probability that the text ends here.
+    is_asked : whether the model was.      masses : then, of the next token.      ended : probability of the end here.
     """
 
     __slots__ = (
         "__weakref__",
+        "_ended",
+        "_known",
         "above",
         "children",
         "end",
-        "ended",
+        "is_asked",
         "leaf",
         "logp",
-        "masses",
         "node",
         "path",
         "state",
@@ -50,25 +51,47 @@ class Context:
 
     def __init__(self, above: Context | None, token: int | None, end: int, state: Any, leaf: int = 0) -> None:
         self.above, self.token, self.end, self.state, self.leaf = above, token, end, state, leaf
-        self.node, self.ended = -1, 0.0
-        self.masses: Masses | None = None
+        self.node, self.is_asked, self._ended = -1, False, 0.0
+        self._known: Any = None  # Masses, or before they are needed (forest, logits)
         self.logp: float | None = 0.0 if above is None else None
         self.children: dict[int, Context] = {}
         self.path: Any = None if above is None else (token, above.path)
 
+    @property
+    def masses(self) -> Masses:
+        """Of the next token; made when they are first needed: much that is asked about beforehand never is."""
+        if type(self._known) is tuple:
+            forest, row = self._known
+            self._known = found = Masses(forest.lm.vocab.trie, row, forest.rule.allowed(self.state))
+            if forest.eos and forest.rule.may_end(self.state):
+                self._ended = float(np.exp(row[forest.eos].astype(np.float64) - found.log_norm).sum())
+        known: Masses = self._known
+        return known
+
+    @property
+    def ended(self) -> float:
+        """The probability that the text ends here."""
+        return self._ended if self.masses is not None else 0.0
+
+    def hold(self, forest: Forest, row: Any) -> None:
+        """Take over the logits that the model gives after these tokens."""
+        self._known, self.is_asked = (forest, row), True
+
     def bound(self) -> float:
         """Natural log of the probability of the tokens; an upper bound where a context before them is unasked."""
-        above = self.history()
-        for one in reversed(above):
-            one.settle()
-        return next((one.logp for one in above if one.logp is not None), 0.0)
+        return next((one.logp for one in self.settle() if one.logp is not None), 0.0)
 
-    def settle(self) -> None:
-        """Make the log-probability exact if the context before was asked."""
-        above = self.above
-        if self.logp is None and above is not None and above.masses is not None and above.logp is not None:
-            found = [p for token, p in above.masses.ending(self.leaf) if token == self.token]
-            self.logp = above.logp + math.log(found[0]) if found else -math.inf
+    def settle(self) -> list[Context]:
+        """Make the log-probability exact if all contexts before were asked; returns this and those, last first."""
+        found = self.history()
+        for one in reversed(found):
+            above = one.above
+            if one.logp is None and above is not None and above.is_asked and above.logp is not None:
+                ending = [p for token, p in above.masses.ending(one.leaf) if token == one.token]
+                one.logp = above.logp + math.log(ending[0]) if ending else -math.inf
+            if one.is_asked and one.logp is not None:
+                one.above = None  # its weight is known and its slot made: what came before is no longer needed
+        return found
 
     def child(self, token: int, end: int, rule: Any, leaf: int) -> Context:
         """The context one token longer; the same object each time while this one lives."""
@@ -102,7 +125,7 @@ class Forest:
 
     def ask(self, wanted: Iterable[Context]) -> None:
         """The model reads these contexts and what is missing before them, in one pass."""
-        missing = {id(one): one for context in wanted for one in context.history() if one.masses is None}
+        missing = {id(one): one for context in wanted for one in context.history() if not one.is_asked}
         order = sorted(missing.values(), key=lambda one: one.end)
         if not order:
             return
@@ -127,15 +150,8 @@ class Forest:
 
     def _read(self, context: Context) -> None:
         """Take over what the tree says after a context."""
-        row = row_of(self.tree.row(context.node))
-        masses = Masses(self.lm.vocab.trie, row, self.rule.allowed(context.state))
-        if self.eos and self.rule.may_end(context.state):
-            context.ended = float(np.exp(row[self.eos].astype(np.float64) - masses.log_norm).sum())
-        context.settle()
-        context.masses = masses
+        context.hold(self, row_of(self.tree.row(context.node)))
         self.known[context.node] = context
-        if context.logp is not None:
-            context.above = None  # its weight is known and its slot made: what came before is no longer needed
 
     def _tidy(self) -> None:
         if self.tree.n_rows > self.least:
@@ -188,11 +204,11 @@ class Cover:
         self.elements = [
             (context, node)
             for context, node in moved
-            if node >= 0 and (context.masses is None or context.masses.mass(node) > 0)
+            if node >= 0 and (not context.is_asked or context.masses.mass(node) > 0)
         ]
         self.ends = []
         for context, node in self.elements:
-            if context.masses is not None:
+            if context.is_asked:
                 ending = [token for token, _ in context.masses.ending(node)]
             elif ending := trie.node(node)[3]:
                 flags = self.rule.allowed(context.state)
@@ -209,16 +225,19 @@ class Cover:
         logs: list[float] = []
         unasked: dict[int, tuple[float, Context]] = {}
         for context, node in self.elements:
-            if context.masses is None:
+            if not context.is_asked:
                 unasked[id(context)] = (context.bound(), context)
                 continue
+            context.settle()
             mass = context.masses.beyond(node)
             if mass > 0 and context.logp is not None:
                 logs.append(context.logp + math.log(mass))
         for context in self.ends:
-            if context.masses is None:
+            if not context.is_asked:
                 unasked[id(context)] = (context.bound(), context)
-            elif context.logp is not None:
+                continue
+            context.settle()
+            if context.logp is not None:
                 logs.append(context.logp)
         logs += [weight for weight, _ in unasked.values()]
         self.log_mass = log_sum(logs)
@@ -245,7 +264,7 @@ class Cover:
         for weight, context in unasked:
             if id(context) not in kept:
                 self.log_dropped = log_sum([self.log_dropped, weight])
-        self.ends = [context for context in self.ends if context.masses is not None or id(context) in kept]
+        self.ends = [context for context in self.ends if context.is_asked or id(context) in kept]
 
     def _likely(self) -> list[Context]:
         """Contexts that will probably be asked about within a few bytes: read in the same pass, they cost little.
@@ -259,7 +278,7 @@ class Cover:
         if ahead >= 1:
             return []
         for context, node in self.elements:
-            if context.masses is None or context.logp is None:
+            if not context.is_asked or context.logp is None:
                 continue
             share = math.exp(context.logp - self.log_mass)
             live.append((context, context.masses, node, share))
@@ -276,7 +295,7 @@ class Cover:
                     for token, p in masses.ending(node):
                         if share * p > tolerance:
                             child = context.child(token, len(self.text) + length, self.rule, node)
-                            if child.masses is None:
+                            if not child.is_asked:
                                 found[id(child)] = child
         return list(found.values())
 
@@ -293,10 +312,10 @@ class Cover:
             self.made = (out, 0.0)
             return self.made
         for context, node in self.elements:
-            if context.masses is not None and context.logp is not None:
+            if context.is_asked and context.logp is not None:
                 context.masses.add_children(node, math.exp(context.logp - scale), out)
         for context in self.ends:
-            if context.masses is not None and context.logp is not None:
+            if context.is_asked and context.logp is not None:
                 weight = math.exp(context.logp - scale)
                 context.masses.add_children(0, weight, out)
                 out[EOS] += weight * context.ended
@@ -333,9 +352,7 @@ def row_of(row: Any) -> npt.NDArray[np.floating]:
     """Logits as float32 or float64[V], from NumPy or torch, wherever they are."""
     if hasattr(row, "detach"):
         row = row.detach()
-        if row.dtype not in (row.float().dtype, row.double().dtype):
-            row = row.float()
-        row = row.cpu().numpy()
+        row = (row if row.element_size() > 2 else row.float()).cpu().numpy()
     found: npt.NDArray[np.floating] = np.asarray(row)
     return found
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from guided.engines.byte_model import Settings, cover_of, rule_of
-from guided.engines.covers import Context, Counts, Cover, ask, log_sum
+from guided.engines.byte_model import Settings, cover_from, cover_of, rule_of, settled
+from guided.engines.covers import Context, Counts, Cover, Forest, ask, log_sum
 from guided.errors import ModelError, VocabularyError
 
 EXACT = Settings(tolerance=0.0, beam=None, ahead=1.0)
@@ -96,7 +96,7 @@ def _healing(lm: Any, rule: Any, prompt: Any, start: list[int], text: bytes, who
     if not _is_open(cover):
         return whole
     ask([cover])
-    found = [Healed([*cover.forest.trunk, *tail], beyond, logw) for tail, beyond, logw in elements_of(cover)]
+    found = [one._replace(tokens=[*cover.forest.trunk, *one.tokens]) for one in elements_of(cover)]
     if not found:
         raise ModelError(f"the model gives every way to write {text[-20:]!r} the probability 0")
     total = log_sum([one.logw for one in found])
@@ -104,6 +104,38 @@ def _healing(lm: Any, rule: Any, prompt: Any, start: list[int], text: bytes, who
     n_trunk = len(cover.forest.trunk)
     before = len(lm.vocab.bytes_of(cover.forest.trunk[len(start) :]))
     return Healing(prompt, found, n_trunk, len(text) - before, counts.n_contexts)
+
+
+def split_open_end(lm: Any, rule: Any, text: bytes) -> tuple[list[int], bytes]:
+    """(tokens that no text to come can change, the bytes after them); the model is not asked."""
+    whole = rule.lead + text
+    before, state, cut = settled(rule, whole)
+    cover = cover_from(Forest(lm, before, rule, Counts()), whole[:cut], state, EXACT)
+    for byte in whole[cut:]:
+        cover.read(byte)
+    ways = cover.ends if not _is_open(cover) else [*cover.ends, *(context for context, _ in cover.elements)]
+    common: list[int] = []
+    for tokens in zip(*map(path_of, ways), strict=False):
+        if len(set(tokens)) > 1:
+            break
+        common.append(tokens[0])
+    kept = [*before, *common]
+    return kept, whole[len(lm.vocab.bytes_of(kept)) :]
+
+
+def ways_after(lm: Any, rule: Any, context: list[int], rest: bytes, state: Any) -> list[Healed]:
+    """The cover of `rest` after given tokens, heaviest first; one pass of the model.
+
+    state : of the rule after the context.
+    Returns elements whose `tokens` are those after the context, and whose weights are joint probabilities of these,
+    not normalised; [] where no canonical sequence of tokens can spell the rest.
+    """
+    cover = cover_from(Forest(lm, context, rule, Counts()), b"", state, EXACT)
+    for byte in rest:
+        cover.read(byte)
+    ask([cover])
+    found = elements_of(cover) if rest else [Healed([], b"", 0.0)]
+    return sorted(found, key=lambda one: (-one.logw, one.tokens))
 
 
 def can_heal(lm: Any) -> bool:
@@ -141,20 +173,20 @@ def _is_open(cover: Cover) -> bool:
     return False
 
 
-def elements_of(cover: Cover) -> list[tuple[list[int], bytes, float]]:
-    """(tokens after the trunk, bytes beyond the text, natural log of their probability) of all elements; after ask."""
+def elements_of(cover: Cover) -> list[Healed]:
+    """All elements, with the tokens after the trunk and the log of their joint probability; after ask."""
     tokens = cover.forest.lm.vocab.tokens
-    found: list[tuple[list[int], bytes, float]] = []
+    found: list[Healed] = []
     for context in cover.ends:
         if context.logp is not None and context.logp > -math.inf:
-            found.append((path_of(context), b"", context.logp))
+            found.append(Healed(path_of(context), b"", context.logp))
     for context, node in cover.elements:
-        if context.masses is None or context.logp is None:
+        if not context.is_asked or context.logp is None:
             continue
         done, tail = len(cover.text) - context.end, path_of(context)
         for token, p in context.masses.below(node):
             if len(tokens[token]) > done:
-                found.append(([*tail, token], tokens[token][done:], context.logp + math.log(p)))
+                found.append(Healed([*tail, token], tokens[token][done:], context.logp + math.log(p)))
     return found
 
 

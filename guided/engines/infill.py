@@ -1,7 +1,7 @@
 """infill(): what stands between a prefix and a suffix, by a model that was taught to fill in the middle.
 
 The cursor may stand inside a token.  The end of the prefix is cut back to where its tokens are certain, the rest is
-covered exactly (open_end.py), one way is drawn by its weight, and the model goes on token by token: at temperature 1
+covered exactly (heal.py), one way is drawn by its weight, and the model goes on token by token: at temperature 1
 these are the model's own probabilities of the middle, given every byte of the prefix.
 
 Not here: which tokens frame the parts (fim_tokens.py), the decoding loop (generate.py).
@@ -19,7 +19,7 @@ from guided.constraints.base import Constraint
 from guided.constraints.between import between
 from guided.engines.fim_tokens import FimTokens, fim_tokens
 from guided.engines.generate import Run
-from guided.engines.open_end import Element, open_end, split_open_end
+from guided.engines.heal import Healed, rule_for, split_open_end, ways_after
 from guided.engines.results import Output
 from guided.errors import ConstraintError, DeadEnd, ModelError
 from guided.vocab import Vocabulary
@@ -85,7 +85,7 @@ def infill(
     if heal:
         frame.need_exact()
     context, rest = frame.prompt(before, after, heal, max_tokens, trim)
-    elements = open_end(lm, context, rest, frame.canonical)
+    elements = frame.ways(context, rest)
     if not elements:
         raise DeadEnd(f"no canonical tokens of this model begin with {rest!r}", rest)
     languages: dict[bytes, Constraint] = {}
@@ -150,7 +150,7 @@ class Frame:
         """(tokens to give to the model, bytes of the prefix that the text must begin with)."""
         fim = self.tokens
         if heal:
-            kept, rest = split_open_end(self.canonical, prefix)
+            kept, rest = split_open_end(self.lm, rule_for(self.lm), prefix)
         else:
             kept, rest = self.canonical.encode(prefix), b""
         behind = self.inner(suffix)
@@ -174,6 +174,12 @@ class Frame:
             return [*self.first, fim.prefix, *kept, fim.suffix, *behind, fim.middle], rest
         return [*self.first, fim.prefix, fim.suffix, *behind, fim.middle, *kept], rest
 
+    def ways(self, context: list[int], rest: bytes) -> list[Healed]:
+        """The ways to write `rest` after the tokens of `prompt`, heaviest first; [] where there are none."""
+        if not rest:
+            return [Healed([], b"", 0.0)]
+        return ways_after(self.lm, rule_for(self.lm), context, rest, self.canonical.state_after(context))
+
     def inner(self, text: bytes) -> list[int]:
         """Tokens of a text that does not begin a document: without the space that SentencePiece puts before it."""
         if not text or not self.canonical.adds_first_space:
@@ -188,7 +194,7 @@ def with_ends(lm: Any, ends: set[int]) -> Vocabulary:
     return Vocabulary.from_tokenizer(lm.tokenizer, size=lm.vocab.size, eos_ids=frozenset(ends))
 
 
-def choose(elements: Sequence[Element], n: int, temperature: float, chance: np.random.Generator) -> list[int]:
+def choose(elements: Sequence[Healed], n: int, temperature: float, chance: np.random.Generator) -> list[int]:
     """n numbers of elements, drawn by weight ** (1 / temperature); the heaviest at temperature 0."""
     if temperature == 0:
         return [0] * n
@@ -211,7 +217,7 @@ def _language(
     return languages[beyond]
 
 
-def _finished(out: Output, prefix: str, element: Element, logp: float, vocab: Vocabulary, index: int) -> Output:
+def _finished(out: Output, prefix: str, element: Healed, logp: float, vocab: Vocabulary, index: int) -> Output:
     """An Output whose text, tokens and weights begin at the cursor's last certain cut."""
     raw = element.beyond + vocab.bytes_of(out.tokens)
     if out.finish_reason == "stop_string":

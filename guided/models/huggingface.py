@@ -27,6 +27,7 @@ from transformers import (
 from guided.errors import ModelError
 from guided.models.kv import KVSession
 from guided.models.kv_tree import KVRows, KVTree, tree_on
+from guided.models.llama_tree import LlamaTree
 from guided.models.sampling import Sampler, Warper
 from guided.models.superposed import SuperposedSession
 from guided.models.vocabularies import vocabulary_of
@@ -147,7 +148,7 @@ class HuggingFaceModel:
         """Read the prompts, ready to write `copies` texts after each.  See KVSession."""
         return KVSession(self, prompts, copies)
 
-    def tree(self, prompt_ids: Sequence[int]) -> KVTree | KVRows:
+    def tree(self, prompt_ids: Sequence[int]) -> LlamaTree | KVTree | KVRows:
         """Contexts that grow as a tree from one prompt, as smc needs them.  See KVTree."""
         return tree_on(self, prompt_ids)
 

@@ -3,6 +3,7 @@
 Every token has one slot of the cache, and sees its ancestors alone, by a mask.  A fork is a number, the prompt is there
 once, contexts with the same tokens are one, and what is dropped costs nothing more.  Models whose attention takes no
 mask of its own, or counts slots instead of positions, get KVRows: one row of a batch per context.
+Not here: small Llamas (llama_tree.py).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import torch
 
 from guided.errors import ModelError
 from guided.models.kv import KVSession
+from guided.models.llama_tree import LlamaTree, compiled
 
 if TYPE_CHECKING:
     from guided.models.huggingface import HuggingFaceModel
@@ -23,8 +25,11 @@ MASKED_ATTENTION = ("eager", "sdpa")  # implementations that take a mask per que
 LEAST_DEAD_SLOTS = 512  # dropped slots are kept until they are so many and more than half: moving the rest is a copy
 
 
-def tree_on(lm: HuggingFaceModel, prompt_ids: Sequence[int]) -> KVTree | KVRows:
+def tree_on(lm: HuggingFaceModel, prompt_ids: Sequence[int]) -> LlamaTree | KVTree | KVRows:
     """The tree that suits a model."""
+    weights = compiled(lm.model)
+    if weights is not None:
+        return LlamaTree(lm, weights, prompt_ids)
     attention = getattr(lm.model.config.get_text_config(), "_attn_implementation", None)
     if lm.takes_ragged_rows and attention in MASKED_ATTENTION:
         return KVTree(lm, prompt_ids)

@@ -20,10 +20,11 @@ import numpy.typing as npt
 from guided.errors import VocabularyError
 from guided.vocab.encoding import Encoder
 from guided.vocab.fallback import Fallback
-from guided.vocab.fidelity import adds_first_space, parts
+from guided.vocab.fidelity import adds_first_space, losses, parts
 from guided.vocab.huggingface import backend_of, part_json
 from guided.vocab.merges import Merges, read_model
 from guided.vocab.splits import CUT, FREE, JOINED, Place, Splits
+from guided.vocab.unigram import SPACE, AnyPair, Unigram
 from guided.vocab.vocabulary import Vocabulary
 
 DEAD = -1
@@ -52,7 +53,7 @@ class Canonical:
         self.adds_first_space = vocab.fidelity.adds_first_space
         self._is_text = np.diff(_offsets(vocab)) > 0
         self.places: Any = None
-        self._merges: Merges | None = None
+        self._pairs: Any = None
         try:
             self._read(tokenizer)
         except ValueError as error:
@@ -64,7 +65,8 @@ class Canonical:
         self._word_rows: OrderedDict[int, npt.NDArray[np.uint32]] = OrderedDict()
         self._pair_rows: OrderedDict[int, npt.NDArray[np.uint8]] = OrderedDict()
         self._follows: OrderedDict[int | None, npt.NDArray[np.bool_]] = OrderedDict()
-        self.start = self._number(Place(), BEGIN)
+        self._begin = Place() if self.places is None else self.places.begin
+        self.start = self._number(self._begin, BEGIN)
         if self.exact:
             self._check()
 
@@ -86,10 +88,13 @@ class Canonical:
     def _read(self, tokenizer: Any) -> None:
         """Raises ValueError with the reason where the canonical sequences are not known."""
         vocab, backend = self.vocab, backend_of(tokenizer)
-        if not vocab.is_reversible:
-            raise ValueError("the tokenizer changes texts: " + "; ".join(vocab.notes))
         model = read_model(backend)
         kind = model.get("type", "its own")
+        if kind == "Unigram":
+            self._read_unigram(backend, model)
+            return
+        if not vocab.is_reversible:
+            raise ValueError("the tokenizer changes texts: " + "; ".join(vocab.notes))
         if kind != "BPE":
             raise ValueError(f"its model is {kind}, which decides by whole words and not by pairs")
         for name in ("dropout", "continuing_subword_prefix", "end_of_word_suffix"):
@@ -104,9 +109,23 @@ class Canonical:
         else:
             first = adds_first_space(part_json(backend, "normalizer"), part_json(backend, "pre_tokenizer"))
             self.places = Fallback(list(vocab.tokens), merges.byte_of, merges.single, first)
-        self._merges = merges
+        self._pairs = merges.pairs
         reachable = merges.pairs.is_reachable.astype(bool)
         self._startable = (reachable | (merges.ignore_merges & self._is_text)).astype(np.uint8)
+
+    def _read_unigram(self, backend: Any, model: dict[str, Any]) -> None:
+        """Words of largest score; characters that are no token cannot be written, which changes no text."""
+        normalizer, pre_tokenizer = part_json(backend, "normalizer"), part_json(backend, "pre_tokenizer")
+        steps = [*parts(normalizer), *parts(pre_tokenizer)]
+        replaced = [step for step in steps if step.get("type") not in ("Metaspace", "Prepend")]
+        if replaced:
+            found = losses(normalizer, pre_tokenizer, lambda text: text.replace(SPACE, " ").encode())
+            raise ValueError("the tokenizer changes texts: " + "; ".join(found or map(str, replaced)))
+        if not any(step.get("type") == "Metaspace" and step.get("split", True) for step in steps):
+            raise ValueError("its model is Unigram over texts that are not cut at spaces first")
+        first = adds_first_space(normalizer, pre_tokenizer)
+        self.places = Unigram(model, self.vocab.size, self._is_text, first)
+        self._pairs, self._startable = AnyPair(), self._is_text.astype(np.uint8)
 
     def _check(self) -> None:
         """Compare pairs with what the tokenizer writes; a difference makes this inexact, the pair is the reason."""
@@ -136,15 +155,13 @@ class Canonical:
 
     def _pair_row(self, last: int) -> npt.NDArray[np.uint8]:
         """uint8[V]: tokens that may stand after `last` in the same word."""
-        assert self._merges is not None
         if last == BEGIN:
             return self._startable
         return _kept(self._pair_rows, last, KEPT_BYTES // (2 * self.vocab.size), self._make_pair_row)
 
     def _make_pair_row(self, last: int) -> npt.NDArray[np.uint8]:
-        assert self._merges is not None
         row = np.zeros(self.vocab.size, np.uint8)
-        self._merges.pairs.row(last, row)
+        self._pairs.row(last, row)
         return row
 
     def allowed(self, state: int) -> npt.NDArray[np.bool_]:
@@ -182,9 +199,8 @@ class Canonical:
 
     def _joint(self, place: Place, last: int, token: int) -> int:
         """How a token may be joined to what is before: CUT, JOINED, FREE for both, DEAD for neither."""
-        assert self._merges is not None
         joined, cut = self.places.verdict(place, token)
-        can_join = joined and (self._startable[token] if last == BEGIN else self._merges.pairs.valid(last, token))
+        can_join = joined and (self._startable[token] if last == BEGIN else self._pairs.valid(last, token))
         can_cut = cut and self._startable[token]
         return FREE if can_join and can_cut else CUT if can_cut else JOINED if can_join else DEAD
 
@@ -209,7 +225,7 @@ class Canonical:
     def _resume(self, state: int, token: int) -> int:
         if self.places is None or not 0 <= token < self.vocab.size or not self._is_text[token]:
             return self.start
-        for place in (self._states[state][0], Place()):
+        for place in (self._states[state][0], self._begin):
             if self.places.shape(place, token) is not None:
                 return self._number(self.places.after(place, token, FREE), token)
         return self.start
@@ -238,6 +254,8 @@ class Canonical:
         return _kept(self._follows, left, limit, self._make_follows)
 
     def _make_follows(self, left: int) -> npt.NDArray[np.bool_]:
+        if isinstance(self.places, Unigram):  # every text before may decide otherwise
+            return self._is_text
         row = np.zeros(self.vocab.size, np.bool_)
         for state in self._states_after_any(left):
             row |= self.allowed(state)
@@ -252,8 +270,8 @@ class Canonical:
 
     def pair(self, left: int, right: int) -> bool:
         """`follows(left)[right]`, without making the row."""
-        if left in self._follows:
-            return bool(self._follows[left][right])
+        if left in self._follows or isinstance(self.places, Unigram):
+            return bool(self.follows(left)[right])
         return any(self.after(state, right) != DEAD for state in self._states_after_any(left))
 
     def _states_after_any(self, left: int) -> list[int]:
@@ -303,7 +321,10 @@ class Canonical:
         Bytes that are no UTF-8 are written by the tokens of single bytes, merged as far as merges go, a word of their
         own.  Raises VocabularyError if the tokens cannot spell the text.
         """
-        return self.encoder.encode(text)
+        ids = self.encoder.encode(text)
+        if isinstance(self.places, Unigram) and self.places.unknown in ids:
+            raise VocabularyError(f"{text[-40:]!r} has a character that is no token: its tokenizer calls it unknown")
+        return ids
 
 
 def _offsets(vocab: Vocabulary) -> npt.NDArray[np.int64]:

@@ -20,6 +20,8 @@ class Fallback:
     adds_first_space : a text begins with "▁", whatever it begins with.
     """
 
+    begin = Place()
+
     def __init__(
         self, tokens: Sequence[bytes], byte_of: dict[int, int], single: frozenset[str], adds_first_space: bool
     ) -> None:

@@ -49,6 +49,8 @@ class Splits:
     Raises ValueError, with the reason, for parts that are not known.
     """
 
+    begin = Place()
+
     def __init__(self, pre_tokenizer: Any, tokens: Sequence[bytes]) -> None:
         self.pre_tokenizer = pre_tokenizer
         parts = json.loads(pre_tokenizer.__getstate__())

@@ -156,6 +156,31 @@ def test_the_chain_rule_holds_on_real_text_and_steps_sum_to_one():
     assert 0 <= bound < 1e-3
 
 
+def test_a_known_text_is_read_in_few_passes_with_the_same_result():
+    lm, text = guided.tiny(), "import os\n\n\ndef main(argv):\n    return [str(x) for x in argv if x]  # 東\n"
+    for prefix in ("", "#!/usr/bin/env python\n", "x = 'ab"):
+        blm = ByteModel(lm)
+        state, logp, bound = blm.begin(prefix), 0.0, 0.0
+        for byte in text.encode():
+            logp += float(state.next_logprobs()[byte])
+            bound += state.bound
+            state.advance(byte)
+        logp += float(state.next_logprobs()[256])
+        known = ByteModel(lm)
+        assert known.logprob(text, prefix, end=True) == pytest.approx(logp, abs=2e-3)
+        assert known.n_calls <= 8 < blm.n_calls
+        told, at_most = known.logprob_bound(text, prefix)
+        assert at_most <= bound + 1e-6
+        assert told == pytest.approx(known.logprob(text, prefix), abs=1e-9)
+
+
+def test_a_known_text_that_cannot_be_written_has_no_probability():
+    lm = guided.tiny()
+    blm = ByteModel(lm)
+    assert blm.logprob(b"ab\xffcd") == -math.inf
+    assert blm.logprob("") == 0.0
+
+
 def test_bytes_are_at_least_as_probable_as_the_tokens_that_write_them():
     lm, text = guided.tiny(), "    return self.name\n"
     ids = lm.encode_text(text)

@@ -13,8 +13,9 @@ import pytest
 import guided
 from guided.constraints.between import between
 from guided.engines.fim_tokens import SPELLINGS, FimTokens, fim_tokens
+from guided.engines.heal import split_open_end, ways_after
 from guided.engines.infill import Frame
-from guided.engines.open_end import open_end, split_open_end
+from guided.engines.segmentations import Canonical as Rule
 from guided.errors import ConstraintError, ModelError
 from guided.models.toy import TableModel
 from guided.vocab.canonical import Canonical
@@ -53,7 +54,8 @@ def brute_force(
 @pytest.mark.parametrize("rest", [b" retu", b"\n    ", b"12", b"d'", b" \xe6\x9d"])
 def test_the_cover_of_an_open_end_is_the_one_by_brute_force(lm: Any, canonical: Canonical, rest: bytes) -> None:
     context = [1, *canonical.encode(b"x = y"), 2, 3]
-    found = {one.tokens: one.logw for one in open_end(lm, context, rest, canonical)}
+    rule = Rule(lm.vocab, canonical)
+    found = {tuple(one.tokens): one.logw for one in ways_after(lm, rule, context, rest, rule.start)}
     want = brute_force(lm, context, rest, canonical, canonical.start)
     assert found.keys() == want.keys() and found
     assert max(abs(found[tokens] - want[tokens]) for tokens in want) < 1e-3  # float32 in other batches
@@ -63,7 +65,8 @@ def test_weights_are_those_of_a_model_that_is_known(canonical: Canonical, lm: An
     chance = np.random.default_rng(0)
     rows: dict[int | None, Any] = {token: chance.normal(size=lm.vocab.size) for token in range(lm.vocab.size)}
     toy = TableModel(lm.vocab, rows)
-    elements = open_end(toy, [3], b" def", canonical)
+    rule = Rule(lm.vocab, canonical)
+    elements = ways_after(toy, rule, [3], b" def", rule.start)
     for one in elements[:5]:
         logp = 0.0
         for before, token in zip([3, *one.tokens], one.tokens, strict=False):
@@ -73,8 +76,8 @@ def test_weights_are_those_of_a_model_that_is_known(canonical: Canonical, lm: An
 
 
 @pytest.mark.parametrize("text", [PREFIX, "x = 12", "a\n\n    ", "it's", "f(x):\n        # 東", " ", ""])
-def test_tokens_before_the_open_end_are_those_of_every_longer_text(canonical: Canonical, text: str) -> None:
-    kept, rest = split_open_end(canonical, text.encode())
+def test_tokens_before_the_open_end_are_those_of_every_longer_text(lm: Any, canonical: Canonical, text: str) -> None:
+    kept, rest = split_open_end(lm, Rule(lm.vocab, canonical), text.encode())
     assert canonical.vocab.bytes_of(kept) + rest == text.encode()
     assert len(rest) < 24
     for more in ("a", " b", "\n", "\n\n x", "1", "34", "!", "'", "'s", "京", "  ", "\r\n"):
