@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import guided
-from guided.engines.resampling import SCHEMES, effective_size, log_sum, resample
+from guided.engines.resampling import DISTINCT, SCHEMES, choose, effective_size, log_sum, resample
 from tests.engines.toys import EOS, TOKENS, posterior, toy
 
 LENGTH = 4
@@ -32,20 +32,26 @@ CONSTRAINTS = {
 }
 
 
+KINDS = [lambda text: True, lambda text: len(text) > 1, lambda text: "b" in text, lambda text: text.count("c") == 1]
+
+
 def z_scores(constraint, n_runs=120, potentials=(), **options):
-    """(mean of exp(log_z) - Z) / standard error over independent runs, the same for the probability of a text."""
+    """(mean - exact) / standard error over independent runs, of Z, and of the parts of Z of texts of some kinds."""
     score = (lambda text: math.exp(sum(potential(text) for potential in potentials))) if potentials else (lambda _: 1.0)
     z, exact = posterior(toy(), LENGTH, lambda text: score(text) * (constraint is None or constraint.accepts(text)))
-    likely = max(exact, key=exact.get)
+
+    def parts(masses):
+        return [sum(mass for text, mass in masses if is_kind(text)) for is_kind in KINDS]
+
     found = []
     for seed in range(n_runs):
         result = guided.smc(
             toy(), [], constraint, potentials=potentials, max_tokens=LENGTH, seed=seed, n_particles=5, **options
         )
-        mine = [one.logw for one in result.particles if one.text == likely]
-        found.append((math.exp(result.log_z), math.exp(log_sum(mine)) / 5 if mine else 0.0))
+        found.append(parts([(one.text, math.exp(one.logw) / 5) for one in result.particles]))
+        assert found[-1][0] == pytest.approx(math.exp(result.log_z))
     mean, error = np.mean(found, 0), np.std(found, 0) / math.sqrt(n_runs)
-    return (mean - [z, z * exact[likely]]) / np.maximum(error, 1e-12)
+    return (mean - z * np.array(parts(exact.items()))) / np.maximum(error, 1e-12)
 
 
 @pytest.mark.parametrize("sampler", ["auto", "awrs", "recursive", "two-loop", "geometric", "mask"])
@@ -54,7 +60,7 @@ def test_log_z_and_the_weight_of_a_text_are_unbiased(name, sampler):
     assert np.all(np.abs(z_scores(CONSTRAINTS[name], 60, sampler=sampler)) < 4.5)
 
 
-@pytest.mark.parametrize("resampling", SCHEMES)
+@pytest.mark.parametrize("resampling", [DISTINCT, *SCHEMES])
 @pytest.mark.parametrize("ess_threshold", [0, 0.5, 1])
 def test_resampling_leaves_it_unbiased(resampling, ess_threshold):
     options = {"resampling": resampling, "ess_threshold": ess_threshold}
