@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 SCHEMES = ("stratified", "systematic", "residual", "multinomial")
 DISTINCT = "distinct"  # no copies: particles branch into different tokens, and `choose` keeps some of the branches
+NEGLIGIBLE = 1e-4  # of an even share: a branch that is lighter is not worth a row of the model, even where there is room
 
 
 def log_sum(logw: Any) -> float:
@@ -61,24 +62,24 @@ def invert(weights: npt.NDArray[np.float64], at: list[float]) -> npt.NDArray[np.
 
 
 def choose(logw: Any, n: int, stream: Any) -> tuple[list[int], list[float]]:
-    """At most n different particles out of more, so that the expected weight of each stays what it was.
+    """At most n different particles out of any number, so that the expected weight of each stays what it was.
 
     What weighs more than a level c is kept as it is; of the others each is kept with probability weight / c, and then
     weighs c.  With the c at which n are kept, no unbiased choice changes the weights less (in squares).
 
-    logw : float[m], natural log; -inf is never kept.      stream : Stream.
+    logw : float[m], natural log, not all -inf; -inf is never kept.      stream : Stream.
     Returns places, ascending, and the natural log of the probability with which each was kept: subtract it from logw.
     """
     values = np.asarray(logw, np.float64)
     alive = np.flatnonzero(values > -np.inf)
-    if len(alive) <= n:
-        return alive.tolist(), [0.0] * len(alive)
     weights = np.exp(values[alive] - values[alive].max())
-    ordered = np.sort(weights)[::-1]
-    rest = np.cumsum(ordered[::-1])[::-1]  # rest[k]: all but the k heaviest
-    levels = rest[:n] / (n - np.arange(n))  # c, if the k heaviest are kept for certain
-    lighter = np.flatnonzero(ordered[:n] < levels)
-    level = levels[lighter[0]] if len(lighter) else levels[-1]
+    level = NEGLIGIBLE * weights.sum() / n
+    if len(alive) > n:
+        ordered = np.sort(weights)[::-1]
+        rest = np.cumsum(ordered[::-1])[::-1]  # rest[k]: all but the k heaviest
+        levels = rest[:n] / (n - np.arange(n))  # c, if the k heaviest are kept for certain
+        lighter = np.flatnonzero(ordered[:n] < levels)
+        level = max(level, levels[lighter[0]] if len(lighter) else levels[-1])
     odds = np.minimum(weights / level, 1.0)
     # A comb with teeth 1 apart: it meets nobody twice, as no odds exceed 1, and as many as are wanted.
     ends = np.cumsum(np.where(odds < 1, odds, 0.0)) + stream.uniform()

@@ -106,7 +106,7 @@ class Run:
         self.streams = [chance.stream(first_stream + number) for number in range(n_particles)]
         self.chance = chance.stream(RESAMPLING_STREAM)
         self.particles = [Particle(self.asker.start) for _ in range(n_particles)]
-        self.trace = Trace(f"{constraint!r}, {n_particles} particles")
+        self.trace = Trace(f"{constraint!r}, {n_particles} particles", n_particles=n_particles)
         self.n_tokens = 0
         self._criticise(self.particles)
 

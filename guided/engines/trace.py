@@ -51,13 +51,17 @@ class Step:
 
 @dataclass
 class Trace:
-    """A whole run.      steps : in order.      texts, logw : of the particles in the end."""
+    """A whole run.      steps : in order.      texts, logw : of the particles in the end.
+
+    n_particles : at most so many go on after a step; 0: as many as it has moves.
+    """
 
     title: str
     steps: list[Step] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     logw: list[float] = field(default_factory=list)
     log_z: float = float("-inf")
+    n_particles: int = 0
 
     @property
     def n_asked(self) -> list[int]:
