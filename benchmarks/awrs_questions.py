@@ -28,9 +28,7 @@ def expected_questions(probs: Any, accepted: Collection[int], form: str = "recur
     z, rejected = probs[is_accepted].sum(), probs[~is_accepted]
     if form == "recursive":  # one accept, and one more question
         return float(2 + (rejected / (rejected + z)).sum())
-    if form == "two-loop":  # each loop ends with an accept; a token rejected in the first is out in the second
-        return float(2 + (1 - (z / (rejected + z)) ** 2).sum())
-    if form == "geometric":  # until the second accept, which may be of the same token
+    if form in ("two-loop", "geometric"):  # until the second accept, which may be of the same token
         return float(2 - ((probs[is_accepted] / z) ** 2).sum() + (1 - (z / (rejected + z)) ** 2).sum())
     raise ValueError(f"no such form: {form!r}")
 
