@@ -2,10 +2,10 @@
 
     python -m benchmarks.awrs_quality [--runs 200] [--model DIR] [--plot docs/awrs_quality.svg]
 
-Truth is exact: every member of a task, over all its spellings (awrs_tasks.py).  What is measured is what a user gets who
-takes one text from one run: its distribution, averaged over all runs that found a text, against the truth, as
-KL(found, truth) in nats and as total variation, with 95 % intervals (bootstrap over runs).  "exact samples" is what as
-many independent exact samples would show as there are runs: noise of counting, below which one text a run tells nothing.
+Truth is exact: every member of a task, over all its spellings (awrs_tasks.py).  What is measured is what a user gets
+who takes one text from one run: its distribution, averaged over all runs that found a text, against the truth, as
+KL(found, truth) in nats and as total variation, with 95 % intervals (bootstrap over runs).  "exact samples" is what
+independent exact samples would show, one a run: the noise of counting.
 """
 
 from __future__ import annotations

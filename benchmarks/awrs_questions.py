@@ -2,9 +2,9 @@
 
     python -m benchmarks.awrs_questions [--steps 2000]      in an environment with genlm-control
 
-The expected number has a closed form (docs/theory/awrs.md, section 3): tokens drawn without replacement arrive like clocks
-that ring after an exponential time of rate p, so a rejected token is asked about with probability p / (p + Z) before the
-first accept, whose time has rate Z.
+The expected number has a closed form (docs/theory/awrs.md, section 3): tokens drawn without replacement arrive like
+clocks that ring after an exponential time of rate p, so a rejected token is asked about with probability p / (p + Z)
+before the first accept, whose time has rate Z.
 """
 
 from __future__ import annotations

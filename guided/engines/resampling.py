@@ -1,7 +1,7 @@
 """Resampling: which particles go on, each as often as its weight says: n exp(W_i) times on average, in every scheme.
 
-Sources: Douc, Cappé and Moulines, "Comparison of resampling schemes for particle filtering" (2005); for choosing without
-copies Fearnhead and Clifford, "On-line inference for hidden Markov models via particle filters" (2003).
+Sources: Douc, Cappé and Moulines, "Comparison of resampling schemes for particle filtering" (2005); for choosing
+without copies Fearnhead and Clifford, "On-line inference for hidden Markov models via particle filters" (2003).
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import numpy.typing as npt
 
 SCHEMES = ("stratified", "systematic", "residual", "multinomial")
 DISTINCT = "distinct"  # no copies: particles branch into different tokens, and `choose` keeps some of the branches
-NEGLIGIBLE = 1e-4  # of an even share: a branch that is lighter is not worth a row of the model, even where there is room
+NEGLIGIBLE = (
+    1e-4  # of an even share: a branch that is lighter is not worth a row of the model, even where there is room
+)
 
 
 def log_sum(logw: Any) -> float:

@@ -1,8 +1,8 @@
 """smc(): texts from the model's distribution given a constraint and potentials, by sequential Monte Carlo.
 
 Particles are texts in the making, each with a weight.  Every step draws one token for each, by a properly weighted
-sampler, multiplies the weights, and resamples when they have become too unequal.  The mean weight estimates the
-probability of the constraint without bias, whatever the number of particles.
+sampler, or lets it branch into several; multiplies the weights; and chooses who goes on.  The sum of the weights, over
+the number of particles, estimates the probability of the constraint without bias, whatever that number.
 Source: Lew et al., arXiv:2306.03081; Loula et al., arXiv:2504.13139; Lipkin et al., arXiv:2504.05410.
 Not here: one step (samplers.py, _fast/reject.pyx), what a constraint answers (asking.py), the result (posterior.py).
 """
@@ -48,9 +48,12 @@ def smc(
     prompt        : what `lm.encode` reads; an empty one starts from BOS, or EOS where there is none.
     constraint    : a Constraint, a predicate, both combined by &, or None.
     potentials    : functions of the whole text, or guided.Potential: log weights.
-    n_particles   : texts that are written side by side.
-    ess_threshold : resample when the effective sample size falls below this share of n_particles; 0 never, 1 always.
-    resampling    : "stratified", "systematic", "residual" or "multinomial".
+    n_particles   : texts that are written side by side, at most.
+    resampling    : "distinct": particles branch, and the heaviest branches and some of the others go on: all texts
+                    differ in their tokens.  "stratified", "systematic", "residual", "multinomial": every particle draws
+                    one token, and particles are copied by weight.
+    ess_threshold : of the schemes with copies: when the effective sample size falls below this share of n_particles;
+                    0 never, 1 always.
     sampler       : "auto", "awrs", "mask", "recursive", "two-loop", "geometric", or a StepSampler.
     twist         : a log weight for beginnings that only decides which particles go on; the result's law is without it.
     max_tokens    : tokens of a text, EOS not counted: the texts with more are not part of the distribution.

@@ -1,8 +1,8 @@
 """The drawing of a trace: particles over steps, as SVG.  Rows are places, columns are steps, the last the texts.
 
-A box is one particle, or one of its branches, after one token, and the bar under it its share of the weight.  Lines lead
-from a particle to what became of it.  What none of the final texts descends from is pale.  A particle that has ended
-waits as a thin line.
+A box is one particle, or one of its branches, after one token, and the bar under it its share of the weight.  Lines
+lead from a particle to what became of it.  What none of the final texts descends from is pale.  A particle that has
+ended waits as a thin line.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ def test_known_tokens_are_never_asked_and_keep_the_weights_proper(depth):
 @pytest.mark.filterwarnings("ignore:divide by zero")
 @pytest.mark.parametrize("depth", [1, 2, 5])
 def test_all_that_a_step_finds_is_an_unbiased_estimate_of_the_accepted_part(depth):
-    """Over all ways, in rational numbers, for all accepted and all known tokens; the compiled sampler takes each way."""
+    """Over all ways, in rational numbers, for all accepted and known tokens; the compiled one takes each way."""
     masses = {token: Fraction(mass) for token, mass in enumerate(MASSES[4])}
     logits, total = np.log([float(mass) for mass in masses.values()]), sum(masses.values())
     for accepts in subsets(masses):
@@ -125,9 +125,7 @@ def test_all_that_a_step_finds_is_an_unbiased_estimate_of_the_accepted_part(dept
             for probability, uniforms, found in slow_awrs.ways(twin):
                 for token, mass in found:
                     expected[token] += probability * mass
-                step = Rejection(
-                    Urn(logits, known=words(known)), Stream.replay(uniforms), depth=depth, spreads=True
-                )
+                step = Rejection(Urn(logits, known=words(known)), Stream.replay(uniforms), depth=depth, spreads=True)
                 step.run(accepts.__contains__)
                 assert [token for token, _ in step.found] == [token for token, _ in found]
                 assert np.allclose([mass for _, mass in step.found], [math.log(mass) for _, mass in found])
