@@ -128,7 +128,7 @@ def sql() -> Task:
     orders = ["", *(f" ORDER BY {name}" for name in COLUMNS)]
     texts = [f"SELECT {column} FROM {table}{order};" for column in COLUMNS for table in TABLES for order in orders]
     language = guided.grammar("sql") & guided.regex(shape)
-    prompt = "SELECT age FROM users ORDER BY age;\nSELECT id FROM products;\n"
+    prompt = "-- A query of the shop:\n"
     return Task("SQL that runs", prompt, language, may_become, runs, tuple(filter(runs, texts)))
 
 

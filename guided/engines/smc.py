@@ -136,7 +136,7 @@ class Run:
         if self.n_tokens == self.max_tokens:
             drawn = {number: [self._end_now(self.particles[number], self.streams[number])] for number in alive}
         else:
-            drawn = self._draw({number: max(1, math.ceil(worth[number])) if branching else 0 for number in alive})
+            drawn = self._draw({number: max(1, math.ceil(worth[number] - 1e-9)) if branching else 0 for number in alive})
         self.n_tokens += 1
         grown = [
             (number, one, move)
