@@ -111,7 +111,7 @@ def measure(lm: Any, make: Callable[[], Task], n_runs: int, methods: Collection[
             "interval": interval(draws, exact, rng), "failed": 0.0, "asked": 0.0, "seconds": 0.0,
         }
     ]  # fmt: skip
-    drawn = {}
+    drawn: dict[str, Any] = {}
     for name in methods:
         run = METHODS[name]
         found, n_failed, n_asked, start = np.zeros((n_runs, len(truth))), 0, 0, time.process_time()
@@ -147,7 +147,8 @@ def difference(mine: Any, theirs: Any, truth: Any, rng: Any, n: int = 400) -> li
 
     again = np.array([less(rng.integers(0, len(mine), len(mine))) for _ in range(n)])
     low, high = np.nanpercentile(again, [2.5, 97.5], axis=0)
-    return np.stack([less(np.arange(len(mine))), low, high], 1).tolist()
+    found: list[list[float]] = np.stack([less(np.arange(len(mine))), low, high], 1).tolist()
+    return found
 
 
 def rows_of(lines: list[dict[str, Any]]) -> list[list[Any]]:

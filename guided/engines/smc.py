@@ -122,7 +122,8 @@ class Run:
 
     def merge(self) -> None:
         """All particles, which are the same yet, as one that weighs as much as they do together."""
-        (self.particles[0].logw, self.particles) = log_sum([one.logw for one in self.particles]), self.particles[:1]
+        self.particles[0].logw = log_sum([one.logw for one in self.particles])
+        del self.particles[1:]
 
     def step(self, ess_threshold: float, resampling: str) -> None:
         """One token for every particle that goes on; resampling where the weights ask for it."""
