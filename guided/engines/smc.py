@@ -130,14 +130,17 @@ class Run:
         alive, branching = self.alive, resampling == DISTINCT
         n_rows = len({self.particles[number].node for number in alive})
         total = log_sum([one.logw for one in self.particles])
-        worth = {number: self.n_particles * math.exp(self.particles[number].logw - total) for number in alive}
+        worth = dict.fromkeys(alive, 0)
+        for number in alive if branching else ():
+            share = math.exp(self.particles[number].logw - total)
+            worth[number] = max(1, math.ceil(self.n_particles * share - 1e-9))  # 1e-9: rounding is no particle
         for number in alive:
             one = self.particles[number]
             one.logw, one.twist = one.logw - one.twist, 0.0
         if self.n_tokens == self.max_tokens:
             drawn = {number: [self._end_now(self.particles[number], self.streams[number])] for number in alive}
         else:
-            drawn = self._draw({number: max(1, math.ceil(worth[number] - 1e-9)) if branching else 0 for number in alive})
+            drawn = self._draw(worth)
         self.n_tokens += 1
         grown = [
             (number, one, move)
