@@ -54,6 +54,7 @@ bench: $(VENV)/.library rivals  ## measure this library and its rivals: make ben
 
 bench-awrs: $(VENV)/.library $(RIVALS)/genlm-control/.ready  ## measure sampling under any test, beside genlm-control; draws docs/awrs_quality.svg
 	OMP_NUM_THREADS=1 PYTHONPATH=. $(RIVALS)/genlm-control/bin/python -m benchmarks.awrs step
+	OMP_NUM_THREADS=1 PYTHONPATH=. $(RIVALS)/genlm-control/bin/python -m benchmarks.awrs_questions
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m benchmarks.awrs mask --rounds 1000
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m benchmarks.awrs asked --rounds 4
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m benchmarks.awrs particles --rounds 5

@@ -3,6 +3,8 @@
 #
 # It holds no callback: whoever drives it answers, so that the questions of many particles can be put in one batch.
 # Every form is properly weighted: E[exp(logw) 1{token = x}] = p(x) if x is accepted, else 0, for every x.
+# The recursive form has seen more than one token that is accepted: all of them, each with its own mass, are an unbiased
+# estimate of the whole accepted part, and sum to exp(logw).  `found` is that list, for samplers that go on with several.
 # Source: Lipkin et al., arXiv:2504.05410; the known form is ours.  Twin: tests/oracle/slow_awrs.py.
 # Derivation, one form after the other: docs/theory/awrs.md.
 
@@ -33,6 +35,7 @@ cdef class Rejection:
     depth       : of the recursive form: tokens whose acceptance is counted exactly before the rest is estimated by one.
     max_rejects : 0 for no limit.  recursive: questions in all; geometric: rejections, repeated ones counted.
     max_accepts : of the geometric form, >= 2.
+    spreads     : recursive: go on to `depth` accepted tokens even where all are known, and keep `found`.
     """
     cdef Urn urn
     cdef Stream stream
@@ -40,6 +43,7 @@ cdef class Rejection:
     cdef int32_t depth_left         # accepted tokens still to be counted one by one
     cdef int32_t max_accepts
     cdef double max_rejects         # inf for no limit
+    cdef bint spreads
     cdef bint in_second             # recursive: the tail; two-loop: the second loop
     cdef double log_sum             # recursive: log mass of the accepted tokens seen
     cdef double log_start           # log mass before the first draw; two-loop: after the first loop
@@ -51,9 +55,10 @@ cdef class Rejection:
     cdef readonly double logw       # its log weight, -inf if none was accepted
     cdef readonly int32_t n_asked   # questions so far
     cdef readonly list rejected     # tokens answered no, in order
+    cdef readonly list found        # (token, log mass it stands for), if it spreads: E[sum of the masses of x] = p(x)
 
     def __init__(self, Urn urn not None, Stream stream not None, form="recursive", int32_t depth=1,
-                 int64_t max_rejects=0, int32_t max_accepts=2):
+                 int64_t max_rejects=0, int32_t max_accepts=2, bint spreads=False):
         if form not in FORMS:
             raise ValueError(f"form must be one of {', '.join(FORMS)}, not {form!r}")
         self.form = FORMS[form]
@@ -63,6 +68,9 @@ cdef class Rejection:
             raise ValueError("the two-loop form has no max_rejects: cut short, its weights would be biased")
         if max_rejects == 1 and self.form == GEOMETRIC:
             raise ValueError("max_rejects of the geometric form must be at least 2: with 1 its weights would be biased")
+        if spreads and self.form != RECURSIVE:
+            raise ValueError("only the recursive form spreads: the others know the weight of one token alone")
+        self.spreads, self.found = spreads, []
         self.urn, self.stream, self.depth_left, self.max_accepts = urn, stream, depth, max_accepts
         self.max_rejects = INFINITY if max_rejects == 0 else <double>max_rejects
         self.asking = self.token = NOTHING
@@ -135,28 +143,44 @@ cdef class Rejection:
     cdef bint heard_recursive(self, token_t token, bint is_accepted, bint was_asked) except -1:
         cdef Urn urn = self.urn
         if self.in_second:                             # one token stands for all that are unknown
-            self.log_sum = log_add(self.log_sum, urn.log_of(urn.part(True)))
             if is_accepted:
-                self.log_sum = log_add(self.log_sum, urn.log_of(urn.part(False)))
-            self.finish()
+                self.count(token, urn.part(False))
+            self.count_known()
             return False
         if was_asked and self.n_asked >= self.max_rejects:    # the last question: this token stands for all that is left
             if is_accepted:
-                self.log_sum = log_add(self.log_sum, urn.log_of(urn.mass()))
+                self.count(token, urn.mass())
             self.finish()
             return False
         if is_accepted:
-            self.log_sum = log_add(self.log_sum, urn.logp(token))
+            self.count_log(token, urn.logp(token))
         urn.remove(token)
         if is_accepted:
             self.depth_left -= 1
-            if self.depth_left == 0 or urn.part(False) <= 0:
+            if self.depth_left == 0 or (urn.part(False) <= 0 and not self.spreads):
                 self.in_second = True
                 if urn.part(False) <= 0:
-                    self.log_sum = log_add(self.log_sum, urn.log_of(urn.part(True)))
-                    self.finish()
+                    self.count_known()
                     return False
         return True
+
+    cdef int count(self, token_t token, double weight) except -1:
+        """An accepted token, and the mass that it stands for, as a weight of the urn."""
+        return self.count_log(token, self.urn.log_of(weight))
+
+    cdef int count_log(self, token_t token, double log_mass) except -1:
+        self.log_sum = log_add(self.log_sum, log_mass)
+        if self.spreads:
+            self.found.append((token, log_mass))
+        return 0
+
+    cdef int count_known(self) except -1:
+        """What is known and left, in one piece: for that its mass is enough, and one of its tokens.  That is the end."""
+        cdef double weight = self.urn.part(True)
+        if weight > 0:
+            self.count(self.urn.draw(self.stream, False, True) if self.spreads else NOTHING, weight)
+        self.finish()
+        return 0
 
     cdef bint repeat(self) except -1:
         """Draws with replacement that hit what is rejected already.  Returns whether to go on."""

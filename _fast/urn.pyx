@@ -262,15 +262,15 @@ cdef class Urn:
     cdef inline bint is_known(self, token_t token) noexcept:
         return self.all_known or (self.known != NULL and has_bit(self.known, token))
 
-    cdef token_t draw(self, Stream stream, bint only_unknown=False) except -2:
+    cdef token_t draw(self, Stream stream, bint only_unknown=False, bint only_known=False) except -2:
         """A token, by weight; it stays in the urn.  -1 if nothing is left."""
         cdef int32_t group, block, last = -1, part
-        cdef double total = self.part(False) if only_unknown else self.mass()
+        cdef double total = self.part(only_known) if only_unknown or only_known else self.mass()
         cdef double at
         if total <= 0:
             return -1
         at = stream.next() * total
-        for part in range(1 if only_unknown or self.left[1] <= 0 else 0, 2):
+        for part in range(1 if only_unknown or self.left[1] <= 0 else 0, 1 if only_known else 2):
             for group in range(part * self.n_groups, (part + 1) * self.n_groups):
                 if self.groups[group] <= 0:
                     continue
@@ -279,7 +279,7 @@ cdef class Urn:
                     last = group
                     continue
                 return self.token_of(self.in_group(group, at))
-        if self.tail > 0:
+        if self.tail > 0:                                         # of one part alone, so of the part that was asked for
             return self.draw_tail(stream)
         return self.token_of(self.in_group(last, INFINITY))       # rounding put `at` on the total
 

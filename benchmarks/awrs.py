@@ -234,9 +234,11 @@ def as_black_box(constraint: Any) -> Any:
     )
 
 
-def measure_asked(lm: Any, n_texts: int, max_tokens: int) -> None:
+def measure_asked(lm: Any, n_texts: int, max_tokens: int, only: str) -> None:
     rows = []
     for name, (prompt, constraint) in constraints().items():
+        if only not in name:
+            continue
         is_test = hasattr(constraint, "tests")
         asked: dict[str, list[int]] = {"black box": [], "known": []}
         masses: list[float] = []
@@ -344,6 +346,7 @@ def main() -> None:
     parser.add_argument("part", choices=["step", "mask", "asked", "particles"])
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--model", help="a folder; default: the built-in model")
+    parser.add_argument("--only", default="", help="asked: constraints with this in their name")
     options = parser.parse_args()
     if options.part in ("asked", "particles"):
         import torch
@@ -351,7 +354,7 @@ def main() -> None:
         torch.set_num_threads(1)
         lm = guided.load(options.model, dtype="float32") if options.model else guided.tiny()
         if options.part == "asked":
-            measure_asked(lm, options.rounds, 60)
+            measure_asked(lm, options.rounds, 60, options.only)
         else:
             measure_particles(lm, options.rounds)
     elif options.part == "step":

@@ -21,7 +21,8 @@ class Particle:
     """One text.
 
     tokens      : ids, EOS included.       raw : the text's bytes.
-    logw        : natural log of its weight; only differences and the mean over all particles mean something.
+    logw        : natural log of its weight; only differences mean something and, in a result of smc, the sum over all:
+                  n_particles times exp(log_z).
     logp        : natural log of the probability of `tokens` under the model as it is.
     potential   : sum of the potentials' log weights of the finished text.
     is_finished : the text has ended and fits.
@@ -92,7 +93,7 @@ class Posterior:
 
     @property
     def ess(self) -> list[float]:
-        """Effective sample size after every step, before resampling."""
+        """Effective sample size after every step; where particles are copied, before that."""
         return [step.ess for step in self.trace.steps]
 
     @property

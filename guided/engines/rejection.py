@@ -58,6 +58,6 @@ def importance(lm: Any, prompt: Any, constraint: Any = None, *, n: int = 10, **o
 
     result.sample() resamples one (sample and rerank); result.best is the best of n.  options : of smc.
     """
-    if "ess_threshold" in options or "n_particles" in options:
+    if options.keys() & {"ess_threshold", "n_particles", "resampling"}:
         raise TypeError("importance() never resamples, and n is its number of particles")
-    return smc(lm, prompt, constraint, n_particles=n, ess_threshold=0, **options)
+    return smc(lm, prompt, constraint, n_particles=n, ess_threshold=0, resampling="stratified", **options)

@@ -1,6 +1,7 @@
 """Resampling: which particles go on, each as often as its weight says: n exp(W_i) times on average, in every scheme.
 
-Source: Douc, Cappé and Moulines, "Comparison of resampling schemes for particle filtering" (2005).
+Sources: Douc, Cappé and Moulines, "Comparison of resampling schemes for particle filtering" (2005); for choosing
+without copies Fearnhead and Clifford, "On-line inference for hidden Markov models via particle filters" (2003).
 """
 
 from __future__ import annotations
@@ -11,6 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 SCHEMES = ("stratified", "systematic", "residual", "multinomial")
+DISTINCT = "distinct"  # no copies: particles branch into different tokens, and `choose` keeps some of the branches
+NEGLIGIBLE = (
+    1e-4  # of an even share: a branch that is lighter is not worth a row of the model, even where there is room
+)
 
 
 def log_sum(logw: Any) -> float:
@@ -56,3 +61,30 @@ def invert(weights: npt.NDArray[np.float64], at: list[float]) -> npt.NDArray[np.
     found = np.searchsorted(sums, np.array(at) * sums[-1], side="right")
     result: npt.NDArray[np.int64] = np.minimum(found, np.flatnonzero(weights)[-1])
     return result
+
+
+def choose(logw: Any, n: int, stream: Any) -> tuple[list[int], list[float]]:
+    """At most n different particles out of any number, so that the expected weight of each stays what it was.
+
+    What weighs more than a level c is kept as it is; of the others each is kept with probability weight / c, and then
+    weighs c.  With the c at which n are kept, no unbiased choice changes the weights less (in squares).
+
+    logw : float[m], natural log, not all -inf; -inf is never kept.      stream : Stream.
+    Returns places, ascending, and the natural log of the probability with which each was kept: subtract it from logw.
+    """
+    values = np.asarray(logw, np.float64)
+    alive = np.flatnonzero(values > -np.inf)
+    weights = np.exp(values[alive] - values[alive].max())
+    level = NEGLIGIBLE * weights.sum() / n
+    if len(alive) > n:
+        ordered = np.sort(weights)[::-1]
+        rest = np.cumsum(ordered[::-1])[::-1]  # rest[k]: all but the k heaviest
+        levels = rest[:n] / (n - np.arange(n))  # c, if the k heaviest are kept for certain
+        lighter = np.flatnonzero(ordered[:n] < levels)
+        level = max(level, levels[lighter[0]] if len(lighter) else levels[-1])
+    odds = np.minimum(weights / level, 1.0)
+    # A comb with teeth 1 apart: it meets nobody twice, as no odds exceed 1, and as many as are wanted.
+    ends = np.cumsum(np.where(odds < 1, odds, 0.0)) + stream.uniform()
+    teeth = np.floor(ends)
+    kept = (odds >= 1) | (teeth > np.concatenate([[0.0], teeth[:-1]]))
+    return alive[kept].tolist(), np.log(odds[kept]).tolist()

@@ -73,6 +73,10 @@ class StepSampler:
             return "geometric"
         return "recursive"
 
+    def _spreads(self, urn: Urn, n: int) -> bool:
+        """Whether the estimator for n draws is one that finds several tokens with their weights."""
+        return self._estimator(urn.largest) == "recursive" or (n > 1 and self.form in ("auto", "awrs"))
+
     def begin(self, urn: Urn, stream: Stream) -> tuple[Rejection, str]:
         """A step over this urn, which is used up, and the name of its estimator."""
         if self.form == "plain":
@@ -82,6 +86,19 @@ class StepSampler:
         estimator = self._estimator(urn.largest)
         name = "known" if estimator == "recursive" and urn.log_known > -np.inf else estimator
         return Rejection(urn, stream, estimator, self.depth, self.max_rejects, self.max_accepts), name
+
+    def branches(self, urn: Urn, stream: Stream, n: int) -> list[tuple[Rejection, str]]:
+        """Steps over copies of this urn for a particle worth n others: it may go on with several tokens.
+
+        One step that goes on until n tokens are accepted, and keeps all it found; of estimators that know the weight of
+        one token only, n steps, each of which stands for an n-th.
+        """
+        if self.form == "plain" or (not urn.is_known_whole and not self._spreads(urn, n)):
+            return [self.begin(urn.fork(), stream) for _ in range(n)]
+        name = "mask" if urn.is_known_whole else "known" if urn.log_known > -np.inf else "recursive"
+        return [
+            (Rejection(urn.fork(), stream, "recursive", max(self.depth, n), self.max_rejects * n, spreads=True), name)
+        ]
 
 
 step_sampler = lru_cache(maxsize=64)(StepSampler)  # loops ask for the same one at every token

@@ -32,26 +32,36 @@ class Move:
 class Step:
     """All particles in one step.
 
-    moves     : one per particle.                    ess : effective sample size after the step.
-    ancestors : for each particle that goes on, which one it was; None if there was no resampling.
+    moves     : one per particle, or per branch.     ess : effective sample size after the step.
+    ancestors : for each particle that goes on, which move it was; None if all go on as they are.
     n_rows    : distinct texts, which is what the model was asked about.
+    parents   : for each move, which particle made it; None if each made the one at its own place.
     """
 
     moves: tuple[Move, ...]
     ess: float
     ancestors: tuple[int, ...] | None
     n_rows: int
+    parents: tuple[int, ...] | None = None
+
+    def came_from(self, place: int) -> int:
+        """The particle, before the step, that made a move."""
+        return place if self.parents is None else self.parents[place]
 
 
 @dataclass
 class Trace:
-    """A whole run.      steps : in order.      texts, logw : of the particles in the end."""
+    """A whole run.      steps : in order.      texts, logw : of the particles in the end.
+
+    n_particles : at most so many go on after a step; 0: as many as it has moves.
+    """
 
     title: str
     steps: list[Step] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     logw: list[float] = field(default_factory=list)
     log_z: float = float("-inf")
+    n_particles: int = 0
 
     @property
     def n_asked(self) -> list[int]:
@@ -65,6 +75,7 @@ class Trace:
             if step.ancestors is not None:
                 place = step.ancestors[place]
             places.append(place)
+            place = step.came_from(place)
         return places[::-1]
 
     def to_html(self) -> str:

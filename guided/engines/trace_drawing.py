@@ -1,7 +1,8 @@
 """The drawing of a trace: particles over steps, as SVG.  Rows are places, columns are steps, the last the texts.
 
-A box is one particle after one token, and the bar under it its share of the weight.  Lines lead from a particle to what
-became of it.  What none of the final texts descends from is pale.  A particle that has ended waits as a thin line.
+A box is one particle, or one of its branches, after one token, and the bar under it its share of the weight.  Lines
+lead from a particle to what became of it.  What none of the final texts descends from is pale.  A particle that has
+ended waits as a thin line.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ def drawing(trace: Trace) -> str:
     if not trace.steps:
         return "<p>No step was made.</p>"
     n_places = max(len(step.moves) for step in trace.steps)
+    n_particles = trace.n_particles or n_places
     survivors = {
         (column, place)
         for number, logw in enumerate(trace.logw)
@@ -35,16 +37,13 @@ def drawing(trace: Trace) -> str:
     for column, step in enumerate(trace.steps):
         lengths = [len(label(move)) + 0.8 * len(count(move)) for move in step.moves if not waits(move)]
         width = 14 + LETTER * max(3.0, *lengths, 0)
-        parts.append(heading(x, width, column, trace, n_places))
+        parts.append(heading(x, width, column, trace, n_particles))
         total = log_sum([move.logw for move in step.moves])
         for place, move in enumerate(step.moves):
             if not was_dead(trace, column, place):
                 pale = bool(survivors) and (column, place) not in survivors
                 parts.append(box(x, width, place, move, total, pale))
-        if column + 1 < len(trace.steps):
-            parts += lines(x + width, column, trace, len(trace.steps[column + 1].moves), survivors)
-        else:
-            parts += lines(x + width, column, trace, len(trace.texts), survivors)
+        parts += lines(x + width, column, trace, survivors)
         x += width + GAP
     total = log_sum(trace.logw)
     for place, (text, logw) in enumerate(zip(trace.texts, trace.logw, strict=True)):
@@ -52,7 +51,7 @@ def drawing(trace: Trace) -> str:
     width, height = x + LETTER * (TEXT_LETTERS + 9), TOP + max(n_places, len(trace.texts)) * PITCH + 6
     return (
         f'<svg width="{width:.0f}" height="{height}" role="img" aria-label="particles over steps">'
-        f'<text class="note" x="14" y="{BAR_TOP - 18}">effective sample size, of {n_places}</text>'
+        f'<text class="note" x="14" y="{BAR_TOP - 18}">effective sample size, of {n_particles}</text>'
         + "".join(parts)
         + "</svg>"
     )
@@ -64,10 +63,10 @@ def waits(move: Move) -> bool:
 
 
 def was_dead(trace: Trace, column: int, place: int) -> bool:
-    """Whether the particle at a place had died in an earlier step."""
+    """Whether the particle that made a move had died in an earlier step."""
     if column == 0 or trace.steps[column - 1].ancestors is not None:
         return False
-    return trace.steps[column - 1].moves[place].logw == -math.inf
+    return trace.steps[column - 1].moves[trace.steps[column].came_from(place)].logw == -math.inf
 
 
 def middle(place: int) -> float:
@@ -87,13 +86,14 @@ def count(move: Move) -> str:
     return f"{len(move.rejected):,}" if move.rejected else ""
 
 
-def heading(x: float, width: float, column: int, trace: Trace, n_places: int) -> str:
+def heading(x: float, width: float, column: int, trace: Trace, n_particles: int) -> str:
     """Number of the step, effective sample size as a bar, a mark where particles were resampled."""
     step = trace.steps[column]
-    height = BAR_HEIGHT * step.ess / max(n_places, 1)
+    height = BAR_HEIGHT * step.ess / max(n_particles, 1)
     resampled = step.ancestors is not None
-    hint = f"step {column + 1}: effective sample size {step.ess:.1f} of {n_places}; {step.n_rows} distinct texts"
-    hint += "; then resampled" if resampled else ""
+    hint = f"step {column + 1}: effective sample size {step.ess:.1f} of {n_particles}; {step.n_rows} distinct texts"
+    if resampled:
+        hint += "; then resampled" if step.parents is None else "; some branches chosen"
     mark = f'<text class="mark" x="{x + width + GAP / 2:.1f}" y="{TOP - 14}">↻</text>' if resampled else ""
     return (
         f'<g><title>{hint}</title><rect class="slot" x="{x:.1f}" y="{BAR_TOP - 10}" width="{width:.1f}" '
@@ -128,15 +128,16 @@ def box(x: float, width: float, place: int, move: Move, total: float, pale: bool
     )
 
 
-def lines(x: float, column: int, trace: Trace, n_after: int, survivors: set[tuple[int, int]]) -> list[str]:
+def lines(x: float, column: int, trace: Trace, survivors: set[tuple[int, int]]) -> list[str]:
     """From every particle of a step to what became of it."""
     step, found = trace.steps[column], []
-    for place in range(n_after):
-        before = place if step.ancestors is None else step.ancestors[place]
+    following = trace.steps[column + 1] if column + 1 < len(trace.steps) else None
+    for place in range(len(trace.texts) if following is None else len(following.moves)):
+        was = place if following is None else following.came_from(place)
+        before = was if step.ancestors is None else step.ancestors[was]
         if step.moves[before].logw == -math.inf:
             continue
-        is_last = column + 1 == len(trace.steps)
-        lives = trace.logw[place] > -math.inf if is_last else (column + 1, place) in survivors
+        lives = trace.logw[place] > -math.inf if following is None else (column + 1, place) in survivors
         kind = "kept" if lives else "lost"
         start, end, half = middle(before), middle(place), x + GAP / 2
         found.append(

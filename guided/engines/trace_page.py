@@ -74,7 +74,8 @@ def page(trace: Trace) -> str:
         f'<div class="drawing">{drawing(trace)}</div>'
         '<p class="legend">A column is a step, a box one particle after one token; the bar under a box is its share of '
         "the weight, the red figure in it how many tokens were turned away first. Green ended, red died, dashed waits. "
-        "↻ marks resampling: lines lead from a particle to its copies. What no final text descends from is pale. Point "
+        "↻ marks resampling: lines lead from a particle to its copies, or to its branches that were chosen. What no "
+        "final text descends from is pale. Point "
         f"at a box for its weight, and for what was turned away.</p>{results(trace)}{rejections(trace)}</body></html>\n"
     )
 

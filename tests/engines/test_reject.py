@@ -11,6 +11,7 @@ from itertools import chain, combinations
 import numpy as np
 import pytest
 
+from benchmarks.awrs_questions import expected_questions
 from guided._fast import Rejection, Stream, Urn
 from guided.engines.samplers import sample_token
 from guided.errors import ModelError
@@ -106,6 +107,45 @@ def test_known_tokens_are_never_asked_and_keep_the_weights_proper(depth):
             for known in subsets(accepts):
                 twin = partial(slow_awrs.recursive, known=known, depth=depth)
                 check_all_ways(masses, accepts, twin, {"depth": depth}, known)
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero")
+@pytest.mark.parametrize("depth", [1, 2, 5])
+def test_all_that_a_step_finds_is_an_unbiased_estimate_of_the_accepted_part(depth):
+    """Over all ways, in rational numbers, for all accepted and known tokens; the compiled one takes each way."""
+    masses = {token: Fraction(mass) for token, mass in enumerate(MASSES[4])}
+    logits, total = np.log([float(mass) for mass in masses.values()]), sum(masses.values())
+    for accepts in subsets(masses):
+        for known in subsets(accepts):
+            expected = defaultdict(Fraction)
+
+            def twin(chance, accepts=accepts, known=known):
+                return slow_awrs.spread(chance, masses, accepts, known, depth)
+
+            for probability, uniforms, found in slow_awrs.ways(twin):
+                for token, mass in found:
+                    expected[token] += probability * mass
+                step = Rejection(Urn(logits, known=words(known)), Stream.replay(uniforms), depth=depth, spreads=True)
+                step.run(accepts.__contains__)
+                assert [token for token, _ in step.found] == [token for token, _ in found]
+                assert np.allclose([mass for _, mass in step.found], [math.log(mass) for _, mass in found])
+                assert math.exp(step.logw) == pytest.approx(float(sum(mass for _, mass in found)), rel=1e-12)
+            assert dict(expected) == {token: masses[token] / total for token in accepts if masses[token]}
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero")
+@pytest.mark.parametrize("form", ["recursive", "two-loop", "geometric"])
+def test_the_expected_number_of_questions_has_a_closed_form(form):
+    """That of docs/theory/awrs.md, section 3, against 2,000 steps for some sets of accepted tokens."""
+    masses = [0.3, 0.05, 0.25, 0.2, 0.2]
+    for accepts in ({0, 1}, {1, 4}, {0, 2, 3}, {1, 2, 3, 4}):
+        counts = []
+        for number in range(2000):
+            step = Rejection(Urn(np.log(masses)), Stream(5, number), form)
+            step.run(accepts.__contains__)
+            counts.append(step.n_asked)
+        error = np.std(counts) / math.sqrt(len(counts))
+        assert abs(np.mean(counts) - expected_questions(np.array(masses), accepts, form)) < 4.5 * error + 1e-9
 
 
 def test_known_accepted_and_known_rejected_tokens_cost_no_question():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import guided
-from guided.engines.resampling import SCHEMES, effective_size, log_sum, resample
+from guided.engines.resampling import DISTINCT, SCHEMES, choose, effective_size, log_sum, resample
 from tests.engines.toys import EOS, TOKENS, posterior, toy
 
 LENGTH = 4
@@ -32,20 +32,26 @@ CONSTRAINTS = {
 }
 
 
+KINDS = [lambda text: True, lambda text: len(text) > 1, lambda text: "b" in text, lambda text: text.count("c") == 1]
+
+
 def z_scores(constraint, n_runs=120, potentials=(), **options):
-    """(mean of exp(log_z) - Z) / standard error over independent runs, the same for the probability of a text."""
+    """(mean - exact) / standard error over independent runs, of Z, and of the parts of Z of texts of some kinds."""
     score = (lambda text: math.exp(sum(potential(text) for potential in potentials))) if potentials else (lambda _: 1.0)
     z, exact = posterior(toy(), LENGTH, lambda text: score(text) * (constraint is None or constraint.accepts(text)))
-    likely = max(exact, key=exact.get)
+
+    def parts(masses):
+        return [sum(mass for text, mass in masses if is_kind(text)) for is_kind in KINDS]
+
     found = []
     for seed in range(n_runs):
         result = guided.smc(
             toy(), [], constraint, potentials=potentials, max_tokens=LENGTH, seed=seed, n_particles=5, **options
         )
-        mine = [one.logw for one in result.particles if one.text == likely]
-        found.append((math.exp(result.log_z), math.exp(log_sum(mine)) / 5 if mine else 0.0))
+        found.append(parts([(one.text, math.exp(one.logw) / 5) for one in result.particles]))
+        assert found[-1][0] == pytest.approx(math.exp(result.log_z))
     mean, error = np.mean(found, 0), np.std(found, 0) / math.sqrt(n_runs)
-    return (mean - [z, z * exact[likely]]) / np.maximum(error, 1e-12)
+    return (mean - z * np.array(parts(exact.items()))) / np.maximum(error, 1e-12)
 
 
 @pytest.mark.parametrize("sampler", ["auto", "awrs", "recursive", "two-loop", "geometric", "mask"])
@@ -54,7 +60,7 @@ def test_log_z_and_the_weight_of_a_text_are_unbiased(name, sampler):
     assert np.all(np.abs(z_scores(CONSTRAINTS[name], 60, sampler=sampler)) < 4.5)
 
 
-@pytest.mark.parametrize("resampling", SCHEMES)
+@pytest.mark.parametrize("resampling", [DISTINCT, *SCHEMES])
 @pytest.mark.parametrize("ess_threshold", [0, 0.5, 1])
 def test_resampling_leaves_it_unbiased(resampling, ess_threshold):
     options = {"resampling": resampling, "ess_threshold": ess_threshold}
@@ -83,7 +89,10 @@ def test_the_posterior_comes_closer_as_one_over_the_root_of_particles():
     def distance(n_particles, n_runs):
         total = 0.0
         for seed in range(n_runs):
-            found = guided.smc(toy(), [], LANGUAGE, max_tokens=LENGTH, n_particles=n_particles, seed=seed).probabilities
+            run = guided.smc(
+                toy(), [], LANGUAGE, max_tokens=LENGTH, n_particles=n_particles, seed=seed, resampling="stratified"
+            )
+            found = run.probabilities
             total += sum(abs(found.get(text, 0) - exact.get(text, 0)) for text in found.keys() | exact.keys()) / 2
         return total / n_runs
 
@@ -93,30 +102,36 @@ def test_the_posterior_comes_closer_as_one_over_the_root_of_particles():
 
 
 def test_a_seed_gives_the_same_result_whatever_else_is_there():
-    constraint = CONSTRAINTS["language and predicate"]
-    first, second = (guided.smc(toy(), [], constraint, max_tokens=LENGTH, seed=3, ess_threshold=0) for _ in range(2))
-    assert [(one.tokens, one.logw) for one in first.particles] == [(one.tokens, one.logw) for one in second.particles]
-    more = guided.smc(toy(), [], constraint, max_tokens=LENGTH, seed=3, ess_threshold=0, n_particles=20)
+    constraint, options = CONSTRAINTS["language and predicate"], {"max_tokens": LENGTH, "n_particles": 10}
+    for resampling in (DISTINCT, "stratified"):
+        first, second = (guided.smc(toy(), [], constraint, seed=3, resampling=resampling, **options) for _ in "12")
+        assert [(one.text, one.logw) for one in first.particles] == [(one.text, one.logw) for one in second.particles]
+    options.update(ess_threshold=0, resampling="stratified")
+    first = guided.smc(toy(), [], constraint, seed=3, **options)
+    more = guided.smc(toy(), [], constraint, seed=3, **{**options, "n_particles": 20})
     assert [one.tokens for one in more.particles[:10]] == [one.tokens for one in first.particles]
-    other = guided.smc(toy(), [], constraint, max_tokens=LENGTH, seed=4, ess_threshold=0)
+    other = guided.smc(toy(), [], constraint, seed=4, **options)
     assert [one.tokens for one in other.particles] != [one.tokens for one in first.particles]
 
 
 def test_particles_with_the_same_text_are_one_row_and_share_answers():
     lm, asked = toy(), []
     constraint = guided.predicate(prefix=lambda text: asked.append(text) or True)
-    result = guided.smc(lm, [], constraint, max_tokens=3, n_particles=200, seed=0, ess_threshold=0)
+    result = guided.smc(
+        lm, [], constraint, max_tokens=3, n_particles=200, seed=0, ess_threshold=0, resampling="stratified"
+    )
     assert lm.n_rows == result.n_rows <= 1 + 4 + 16 + 64
     assert len(asked) <= len(TOKENS) * lm.n_rows  # not 200 particles x 3 tokens x 2 questions or more
     assert constraint.n_calls == len(asked)
 
 
 def test_finished_particles_cost_no_row_and_keep_their_weight():
-    always_over = toy(eos=50)
-    result = guided.smc(always_over, [], None, max_tokens=9, n_particles=4, seed=0)
-    assert always_over.n_rows == 1
-    assert [one.tokens for one in result.particles] == [[EOS]] * 4
-    assert result.log_z == pytest.approx(0)
+    for resampling, n_texts in ((DISTINCT, 1), ("stratified", 4)):
+        always_over = toy(eos=50)
+        result = guided.smc(always_over, [], None, max_tokens=9, n_particles=4, seed=0, resampling=resampling)
+        assert always_over.n_rows == 1
+        assert [one.tokens for one in result.particles] == [[EOS]] * n_texts
+        assert result.log_z == pytest.approx(0)
 
 
 def test_a_text_at_the_length_limit_ends_with_the_probability_that_the_model_ends_it():
@@ -196,16 +211,43 @@ def test_predicates_and_potentials_need_functions():
 
 
 def test_trace_tells_what_happened():
-    result = guided.smc(toy(), [], CONSTRAINTS["predicate"], max_tokens=LENGTH, n_particles=6, seed=2, ess_threshold=1)
-    trace = result.trace
-    assert len(trace.steps) == len(result.ess)
-    for number, one in enumerate(result.particles):
-        if one.is_finished:
-            places = trace.lineage(number)
-            spelled = [trace.steps[step].moves[place].token for step, place in enumerate(places)]
-            assert b"".join(token for token in spelled if token).decode() == one.text
-    assert sum(trace.n_asked) >= result.n_asked > 0
+    options = {"max_tokens": LENGTH, "n_particles": 6, "ess_threshold": 1}
+    for resampling in ("stratified", DISTINCT):
+        result = guided.smc(toy(), [], CONSTRAINTS["predicate"], seed=2, resampling=resampling, **options)
+        trace = result.trace
+        assert len(trace.steps) == len(result.ess)
+        for number, one in enumerate(result.particles):
+            if one.is_finished:
+                places = trace.lineage(number)
+                spelled = [trace.steps[step].moves[place].token for step, place in enumerate(places)]
+                assert b"".join(token for token in spelled if token).decode() == one.text
+    # Nothing is shared here, and at the length limit it is asked about texts, not about tokens.
+    assert 0 < sum(trace.n_asked) <= result.n_asked
     assert any(move.rejected for step in trace.steps for move in step.moves)
+
+
+def test_with_room_for_every_text_a_run_is_exact():
+    z, exact = posterior(toy(), LENGTH, lambda text: float(LANGUAGE.accepts(text)))
+    result = guided.smc(toy(), [], LANGUAGE, max_tokens=LENGTH, n_particles=20_000, seed=0)
+    assert math.exp(result.log_z) == pytest.approx(z, rel=1e-4)
+    assert len({tuple(one.tokens) for one in result.particles}) == len(result.particles)
+    assert all(result.probabilities[text] == pytest.approx(exact[text], abs=1e-4) for text in result.probabilities)
+    assert sum(exact[text] for text in result.probabilities) > 1 - 1e-4
+
+
+def test_a_choice_keeps_what_is_heavy_and_the_expected_weight_of_the_rest():
+    logw = np.log([0.5, 0.2, 0.1, 0.1, 0.06, 0.04, 1e-30]) + 7
+    stream, sums = guided._fast.Stream(1), np.zeros(7)
+    for _ in range(20000):
+        places, log_odds = choose([*logw, -math.inf], 3, stream)
+        assert places == sorted(set(places))
+        assert len(places) == 3
+        assert places[0] == 0
+        assert log_odds[0] == 0
+        sums[places] += np.exp(logw[places] - log_odds - 7)
+    assert np.allclose(sums / 20000, np.exp(logw - 7), atol=0.006)
+    assert choose(logw[:6], 6, stream) == (list(range(6)), [0.0] * 6)
+    assert choose([-math.inf, 0.0, -30.0], 5, stream)[0] == [1]  # there is room, but it is not worth it
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

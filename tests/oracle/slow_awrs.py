@@ -97,6 +97,25 @@ def tail(chance: Chance, masses: Masses, accepts: Any, known: Any, depth: int, q
     return 1 - share + share * (chance.choose(unknown) in accepts)
 
 
+def spread(
+    chance: Chance, masses: Masses, accepts: Collection[int], known: Collection[int] = (), depth: int = 1
+) -> list[tuple[int, Fraction]]:
+    """(token, mass): accepted tokens up to `depth`, then one for all unknown that are left and one for all known."""
+    total, found = sum(masses.values()), []
+    while depth and any(masses.values()):
+        token = chance.choose(masses, known)
+        if token in accepts:
+            found.append((token, masses[token] / total))
+            depth -= 1
+        masses = without(masses, token)
+    for is_known in (False, True):
+        rest = {token: mass for token, mass in masses.items() if mass and (token in known) == is_known}
+        if rest:
+            token = chance.choose(rest)
+            found += [(token, sum(rest.values()) / total)] if token in accepts else []
+    return found
+
+
 def two_loop(chance: Chance, masses: Masses, accepts: Collection[int]) -> Outcome:
     """Until an accept, then once more over what is left; (1 - rejected in the first) / (1 + all rejections)."""
     total, n_rejects = sum(masses.values()), 0
