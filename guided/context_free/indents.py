@@ -235,6 +235,8 @@ class Places:
         if terminal == self.lookaheads.newline:
             return self.next_line(stack, columns, column, lookahead, control)
         after = stacks.shift(stack, terminal)
+        if after >= 0 and not stacks.whole[stack]:
+            after = stacks.cut(after)
         return ((after, -1),) if after < 0 else self.begin(self.place(after, columns, NOT_RUNNING), control)
 
     def next_lexemes(self, place: int, lexeme: int) -> Iterator[tuple[bytes, tuple[Hypothesis, ...]]]:

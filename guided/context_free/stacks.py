@@ -46,6 +46,7 @@ class Stacks:
         self.parent: list[int] = []
         self.state: list[int] = []
         self.live: list[int] = []
+        self.whole: list[bool] = []  # node -> whether nothing was cut off
         self.follow: list[int] = []  # node -> class
         self.classes: list[dict[int, int]] = [{}]  # class 0: below the bottom, where nothing can follow
         self._class_numbers: dict[frozenset[tuple[int, int]], int] = {frozenset(): 0}
@@ -76,6 +77,7 @@ class Stacks:
             self.state.append(state)
             self.level.append(self._brackets[state] + self._level_of(below))
             self.live.append(live)
+            self.whole.append(below == NOWHERE or (below >= 0 and self.whole[below]))
             self.follow.append(follow)
         return node
 
@@ -152,6 +154,8 @@ class Stacks:
             return ()
         terminal, control = self.lookaheads.names[lookahead]
         after = node if terminal == IGNORED else self.shift(node, terminal)
+        if after >= 0 and not self.whole[node]:
+            after = self.cut(after)  # what a token adds to a cut stack is shared, too
         return ((after, -1),) if after < 0 else self.begin(after, control)
 
     def next_lexemes(self, node: int, lexeme: int) -> Iterator[tuple[bytes, tuple[Hypothesis, ...]]]:
