@@ -9,8 +9,9 @@ llguidance's dialect has no look-around, no priorities and no indentation, so `p
 spider-dev/queries.json (SQL); Python comes from the standard library of the running Python, arithmetic from a random
 grammar.  Texts that Lark itself does not parse with the grammar are left out before anything is measured.
 
-Every text is tokenised beforehand; then every token, and EOS, is one mask and one commit.  An engine runs in a process of
-its own environment on one core; a grammar is compiled once, and its texts follow one after another, each from the start.
+Every text is tokenised beforehand; then every token, and EOS, is one mask and one commit.  An engine runs in a process
+of its own environment on one core; a grammar is compiled once, and its texts follow one after another, each from the
+start.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ class Distances:
         return found
 
     def _step(self, state: int) -> tuple[dict[str, list[tuple[str, float]]], list[tuple[str, Rest]]]:
-        """(nonterminal -> [(one whose goto leads to it on the same node, bytes)]; [(nonterminal, what is left below)])."""
+        """(nonterminal -> [(one whose goto leads to it on the same node, bytes)]; [(nonterminal, the rest below)])."""
         found = self._steps.get(state)
         if found is None:
             inner: dict[str, list[tuple[str, float]]] = {}

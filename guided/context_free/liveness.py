@@ -2,8 +2,8 @@
 
 Three fixed points: which lookaheads can be read from a place inside a lexeme (`ends`, readings.py); what becomes of a
 state of the table under a lookahead until it is popped (`Outcomes`, made by _fast/saturation.pyx); which of those
-outcomes a stack can take (stacks.py).  Derivation: docs/theory/grammars.md. Source: Bouajjani, Esparza, Maler, "Reachability Analysis of Pushdown
-Automata" (1997).
+outcomes a stack can take (stacks.py).  Derivation: docs/theory/grammars.md. Source: Bouajjani, Esparza, Maler,
+"Reachability Analysis of Pushdown Automata" (1997).
 """
 
 from __future__ import annotations
@@ -111,7 +111,8 @@ class Outcomes:
         self.reduced: list[dict[int, int]] = [{} for _ in table.actions]
         self._popped: dict[int, list[tuple[int, dict[int, int]]]] = {}
         cells = self._cells()
-        gotos = [[(self.nonterminals[name], to) for name, to in row.items() if name in self.nonterminals] for row in table.gotos]
+        known = self.nonterminals
+        gotos = [[(known[name], to) for name, to in row.items() if name in known] for row in table.gotos]
         self._saturation = _fast.Saturation(
             len(lookaheads.names),
             table.end,

@@ -20,7 +20,7 @@ from guided.errors import LimitExceeded
 NOWHERE = -1
 Hypothesis = tuple[int, int]  # (stack, state of the automaton)
 IN_DOUBT = -4  # below the bottom of a stack that was cut off
-CUT_DEPTH = 6  # states that a cut stack keeps
+CUT_DEPTH = 4  # states that a cut stack keeps; with 6 there are three times as many, and each costs its tokens
 MAX_REDUCTIONS = 1_000_000  # between two lexemes
 
 
