@@ -115,6 +115,10 @@ cdef class Index:
                 raise MemoryError()
             try:
                 self.fill(canonical, fresh)
+                if canonical == state:                 # its own text may decide: states that follow it were made to share
+                    for token in self.doubtful.get(canonical, ()):
+                        if self.after_token(canonical, token) != DEAD_STATE:
+                            set_bit(fresh, token)
                 if self.recognizer.accepting[canonical]:
                     for token in self.eos_ids:
                         set_bit(fresh, token)

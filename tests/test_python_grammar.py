@@ -13,7 +13,7 @@ from lark.indenter import PythonIndenter
 
 import guided
 
-pytestmark = pytest.mark.slow  # it takes some 20 s to compile
+pytestmark = pytest.mark.slow  # it takes some seconds to compile
 
 FILE = Path(__file__).parent.parent / "grammars" / "python.lark"
 EXAMPLE = re.compile(r"^// (match|no match): +(.*)$", re.MULTILINE)
@@ -54,11 +54,12 @@ def test_modules_of_the_standard_library_are_accepted() -> None:
     assert len(refused) <= 6, refused
 
 
-def test_texts_that_it_writes_parse_with_lark(lark_python: lark.Lark) -> None:
+def test_of_1000_texts_that_it_writes_lark_parses_all_and_python_99_percent(lark_python: lark.Lark) -> None:
+    """Walks of 1 to 40 bytes, each one drawn evenly from the ASCII bytes that are alive, ended by their completions."""
     recognizer = guided.grammar("python").recognizer()
-    rng = random.Random(5)
-    n_python = 0
-    for _ in range(100):
+    rng = random.Random(3)
+    refused = []
+    for _ in range(1000):
         state, text = recognizer.start, bytearray()
         for _ in range(rng.randint(1, 40)):
             alive = [byte for byte in recognizer.live_bytes(state) if byte < 0x80]
@@ -66,5 +67,6 @@ def test_texts_that_it_writes_parse_with_lark(lark_python: lark.Lark) -> None:
             state = recognizer.step(state, text[-1])
         whole = (bytes(text) + recognizer.completion(state)).decode()
         assert lark_python.parse(whole), whole
-        n_python += parses_with_python(whole)
-    assert n_python >= 60
+        if not parses_with_python(whole):
+            refused.append(whole)
+    assert len(refused) <= 10, refused

@@ -42,6 +42,10 @@ class Base(ABC):
         """Compile a JSON Schema and stand at its beginning."""
         raise NotImplementedError
 
+    def grammar_matcher(self, name: str, text: str) -> Any:
+        """Compile a Lark grammar, a file of grammars/ by its name and text, and stand at its beginning."""
+        raise NotImplementedError
+
     def commit(self, matcher: Any, token: int) -> bool:
         """Read one token if the mask that was filled last allows it; whether it did."""
         raise NotImplementedError

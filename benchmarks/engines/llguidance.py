@@ -44,6 +44,12 @@ class Engine(Base):
             raise ValueError(matcher.get_error())
         return matcher
 
+    def grammar_matcher(self, name: str, text: str) -> Any:
+        matcher = llguidance.LLMatcher(self.vocabulary, llguidance.LLMatcher.grammar_from_lark(text))
+        if matcher.is_error():
+            raise ValueError(matcher.get_error())
+        return matcher
+
     def commit(self, matcher: Any, token: int) -> bool:
         if not (int(self.out[0, token >> 5]) >> (token & 31)) & 1:
             return False

@@ -11,7 +11,7 @@ import guided
 from benchmarks.engines.base import Base
 
 # Public names are imported on first use; the rivals import all of theirs at once, and imports are not what is measured.
-PUBLIC = (guided.Matcher, guided.Vocabulary, guided.fill_masks, guided.regex, guided.json_schema)
+PUBLIC = (guided.Matcher, guided.Vocabulary, guided.fill_masks, guided.regex, guided.json_schema, guided.grammar)
 
 
 class Engine(Base):
@@ -40,6 +40,9 @@ class Engine(Base):
 
     def json_matcher(self, schema: Any) -> Any:
         return guided.Matcher(guided.json_schema(schema, order=self.order), self.vocabulary)
+
+    def grammar_matcher(self, name: str, text: str) -> Any:
+        return guided.Matcher(guided.grammar(name), self.vocabulary)
 
     def commit(self, matcher: Any, token: int) -> bool:
         if not (int(self.out[token >> 5]) >> (token & 31)) & 1:

@@ -1,15 +1,17 @@
 """A short end for every stack: a text that finishes the document.
 
-First a best-first search over lexemes. Where that does not find an end soon: the same three fixed points as in
-liveness.py, with the least number of bytes in the place of yes and no; they are made when first needed and give a
-shortest text. Source: Knuth, "A Generalization of Dijkstra's Algorithm" (1977).
+First a best-first search over lexemes, led by a lower bound (distances.py). Where that does not find an end soon: the
+same three fixed points as in liveness.py, with the least number of bytes in the place of yes and no; they are made when
+first needed and give a shortest text. Source: Knuth, "A Generalization of Dijkstra's Algorithm" (1977).
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from heapq import heappop, heappush
 
+from guided.context_free.distances import Distances
 from guided.context_free.indents import Places
 from guided.context_free.lalr import END
 from guided.context_free.lexers import IGNORED
@@ -21,9 +23,9 @@ from guided.context_free.texts import NOTHING, Text, join, of_bytes, spell
 Goal = tuple[str, int, int]  # (nonterminal, states to pop before its goto, lookahead); DONE: the text is finished
 Ends = dict[Goal, Text]
 DONE: Goal = ("", -1, 0)
-# Bytes that a state on the stack is thought to need to its end, and how many lexeme ends to look at, about 0.2 ms
-# each.  The tables take seconds for the grammar of a programming language.
-SEARCHES = ((3, 300), (1, 1_000))
+# Weight of the bytes that are still needed, at least, and how many lexeme ends to look at: first for a short text, then
+# for any.  The tables take seconds for the grammar of a programming language.
+SEARCHES = ((1, 100), (2, 1_000))
 
 
 class IndentedCompletion:
@@ -31,13 +33,17 @@ class IndentedCompletion:
 
     def __init__(self, places: Places) -> None:
         self.places = places
+        self.distances = Distances(places.stacks, places.stacks.table)
 
     def __call__(self, node: int, lexeme: int) -> bytes | None:
-        for cost, expansions in ((10, 500), (3, 2_000), (30, 20_000)):
-            found = search(self.places, node, lexeme, cost, expansions)
+        for weight, expansions in (*SEARCHES, (5, 10_000)):
+            found = search(self.places, self.left, node, lexeme, weight, expansions)
             if found is not None:
                 return found
         return None
+
+    def left(self, place: int) -> float:
+        return self.distances.left(self.places.parts[place][0])
 
 
 class Completion:
@@ -46,16 +52,21 @@ class Completion:
     def __init__(self, stacks: Stacks, outcomes: Outcomes) -> None:
         self.stacks, self.outcomes = stacks, outcomes
         self.lookaheads, self.table = stacks.lookaheads, stacks.table
+        self.distances = Distances(stacks, stacks.table)
         self.popped: list[dict[int, Ends]] = []
         self.readers: dict[tuple[int, int], set[tuple[int, int]]] = {}
         self.gotos: dict[tuple[int, str, int], Ends] = {}
         self.follow: dict[int, Ends] = {-1: {}}
 
     def __call__(self, node: int, lexeme: int) -> bytes | None:
-        for cost, expansions in SEARCHES:
-            found = self.search(node, lexeme, cost, expansions)
+        for weight, expansions in SEARCHES:
+            found = search(self.stacks, self.distances.left, node, lexeme, weight, expansions)
             if found is not None:
                 return found
+        return self.shortest(node, lexeme)
+
+    def shortest(self, node: int, lexeme: int) -> bytes | None:
+        """The shortest end of all, by the tables."""
         if not self.popped:
             self._saturate()
         best: Text | None = None
@@ -71,10 +82,6 @@ class Completion:
                     best = join((len(text), text, b""), rest)
         return None if best is None else spell(best)
 
-    def search(self, node: int, lexeme: int, depth_cost: int, expansions: int) -> bytes | None:
-        """A short end found by best-first search over lexemes, shallow stacks first; None if it is not found soon."""
-        return search(self.stacks, node, lexeme, depth_cost, expansions)
-
     def readable(self, state: int, control: int) -> dict[int, Text]:
         """Lookahead -> the shortest text that reads it at the start of a lexeme in a state of the table."""
         found: dict[int, Text] = {END_OF_TEXT: NOTHING} if self.lookaheads.may_end(control) else {}
@@ -87,13 +94,12 @@ class Completion:
     # ---- states of the table ----
 
     def _saturate(self) -> None:
-        popped: list[dict[int, Ends]] = [{} for _ in self.outcomes.popped]
-        self.popped = popped
+        self.popped = [{} for _ in self.table.actions]
         todo = [
             (state, lookahead)
-            for state, row in enumerate(self.outcomes.popped)
-            for lookahead, found in row.items()
-            if found
+            for state in range(len(self.table.actions))
+            for lookaheads, _ in self.outcomes.popped(state)
+            for lookahead in bits(lookaheads)
         ]
         waiting = set(todo)
         queue = deque(reversed(todo))
@@ -194,7 +200,8 @@ class Completion:
         for node in reversed(chain):
             known, found = found, {}
             state = self.stacks.state[node]
-            for (origin, more), asked in self.stacks.classes[self.stacks.follow[node]].items():
+            for outcome, asked in self.stacks.classes[self.stacks.follow[node]].items():
+                origin, more = self.outcomes.names[outcome]
                 for lookahead in bits(asked):
                     text: Text | None
                     if more:
@@ -210,15 +217,20 @@ class Completion:
         return found
 
 
-def search(stacks: Stacks | Places, node: int, lexeme: int, depth_cost: int, expansions: int) -> bytes | None:
-    """A short end found by best-first search over lexemes, shallow stacks first; None if it is not found soon."""
-    queue: list[tuple[int, int, int, int, Text]] = [(0, 0, node, lexeme, NOTHING)]
+def search(
+    stacks: Stacks | Places, left: Callable[[int], float], node: int, lexeme: int, weight: float, expansions: int
+) -> bytes | None:
+    """A short end found by best-first search over lexemes; None if it is not found soon.
+
+    left : bytes that a node needs at least; `weight` times as many are expected.
+    """
+    queue: list[tuple[float, float, int, int, int, Text]] = [(0, 0, 0, node, lexeme, NOTHING)]
     seen = {(node, lexeme)}
     number = 0
     for _ in range(expansions):
         if not queue:
             return None
-        _, _, node, lexeme, text = heappop(queue)
+        _, _, _, node, lexeme, text = heappop(queue)
         if may_end(stacks.lookaheads, lexeme) and stacks.live[node] >> END_OF_TEXT & 1:
             return spell(text)
         for more, hypotheses in stacks.next_lexemes(node, lexeme) if lexeme >= 0 else ():
@@ -227,7 +239,8 @@ def search(stacks: Stacks | Places, node: int, lexeme: int, depth_cost: int, exp
                     seen.add(after)
                     number += 1
                     whole = join(text, of_bytes(more))
-                    heappush(queue, (whole[0] + depth_cost * stacks.depth[after[0]], number, *after, whole))
+                    needed = left(after[0])
+                    heappush(queue, (whole[0] + weight * needed, needed, number, *after, whole))
     return None
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from guided.context_free.lexers import IGNORED, Lexers
 from guided.context_free.liveness import Lookaheads
 from guided.context_free.readings import END_OF_TEXT
-from guided.context_free.source import Indents, Source, Table, error_at
+from guided.context_free.source import IN_BRACKETS, Indents, Source, Table, error_at
 from guided.context_free.stacks import IN_DOUBT, Hypothesis, Stacks
 from guided.errors import LimitExceeded
 
@@ -72,11 +72,11 @@ def doubled(table: Table, indents: Indents) -> Table:
             actions.append(row)
             gotos.append({_name(name, inside): target + inside * n for name, target in table.gotos[state].items()})
     rules = [(_name(origin, inside), size) for inside in (0, 1) for origin, size in table.rules]
-    return Table(table.start, table.end, actions, gotos, rules, also)
+    return Table(table.start, table.end, actions, gotos, rules, table.rests * 2, also)
 
 
 def _name(nonterminal: str, inside: int) -> str:
-    return nonterminal + " in brackets" if inside else nonterminal
+    return nonterminal + IN_BRACKETS if inside else nonterminal
 
 
 class IndentedLookaheads(Lookaheads):
@@ -138,6 +138,9 @@ class IndentedLookaheads(Lookaheads):
     def is_dropped(self, state: int, terminal: int) -> bool:
         return terminal == IGNORED or (terminal == self.newline and state >= self.n_outside)
 
+    def is_dropped_somewhere(self, terminal: int) -> bool:
+        return terminal in (IGNORED, self.newline)
+
     def next_lexers(self, lexer: int, terminal: int, shift_targets: dict[int, set[int]]) -> Iterable[int]:
         if terminal != self.newline:
             return super().next_lexers(lexer, terminal, shift_targets)
@@ -157,7 +160,6 @@ class Places:
         self.stacks, self.lookaheads, self.tab = stacks, lookaheads, lookaheads.indents.tab
         self.parts: list[tuple[int, tuple[int, ...], int]] = []
         self.live: list[int] = []
-        self.depth: list[int] = []
         self._numbers: dict[tuple[int, tuple[int, ...], int], int] = {}
         self._ends: dict[tuple[int, int], int] = {}
         self.bottom = self.place(stacks.bottom, (0,), NOT_RUNNING)
@@ -174,7 +176,6 @@ class Places:
             self.parts.append(key)
             live = self.stacks.live[stack] & ~1
             self.live.append(live | (self.may_end_with(stack, len(columns)) == 1))
-            self.depth.append(self.stacks.depth[stack])
         return found
 
     def may_end_with(self, stack: int, n_columns: int) -> int:
@@ -234,6 +235,8 @@ class Places:
         if terminal == self.lookaheads.newline:
             return self.next_line(stack, columns, column, lookahead, control)
         after = stacks.shift(stack, terminal)
+        if after >= 0 and not stacks.whole[stack]:
+            after = stacks.cut(after)
         return ((after, -1),) if after < 0 else self.begin(self.place(after, columns, NOT_RUNNING), control)
 
     def next_lexemes(self, place: int, lexeme: int) -> Iterator[tuple[bytes, tuple[Hypothesis, ...]]]:

@@ -19,6 +19,7 @@ class Conflict(Exception):
 class Automaton:
     """The states of the LR(0) automaton of rules, and their lookaheads.
 
+    kernels[p]     : dots behind what has been read.
     closure[p]     : dots, those of the kernel among them.
     transitions[p] : symbol -> state.        Symbols are numbers; names[s] is one's name.
     lookaheads[p]  : terminal -> rules that can be reduced.
@@ -54,6 +55,7 @@ class Automaton:
         self.origin = [origin for origin, _ in expansions]
         self.nullable = self._nullable(expansions)
         self._predicted: dict[int, tuple[int, ...]] = {}
+        self.kernels: list[tuple[int, ...]] = []
         self.closure: list[list[int]] = []
         self.transitions: list[dict[int, int]] = []
         self._states()
@@ -100,6 +102,7 @@ class Automaton:
                 for dot in kernel:
                     if symbol[dot] >= 0 and self.is_nonterminal[symbol[dot]]:
                         dots.update(dict.fromkeys(self.predicted(symbol[dot])))
+                self.kernels.append(kernel)
                 self.closure.append(list(dots))
                 self.transitions.append({})
             return found

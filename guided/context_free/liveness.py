@@ -1,24 +1,24 @@
 """Which lexemes can still lead to the end of a text, for every stack of the parser: no dead ends.
 
 Three fixed points: which lookaheads can be read from a place inside a lexeme (`ends`, readings.py); what becomes of a
-state of the table under a lookahead until it is popped (`popped`); which of those outcomes a stack can take (`Follow`,
-stacks.py).  Derivation: docs/theory/grammars.md. Source: Bouajjani, Esparza, Maler, "Reachability Analysis of Pushdown
-Automata" (1997).
+state of the table under a lookahead until it is popped (`Outcomes`, made by _fast/saturation.pyx); which of those
+outcomes a stack can take (stacks.py).  Derivation: docs/theory/grammars.md. Source: Bouajjani, Esparza, Maler,
+"Reachability Analysis of Pushdown Automata" (1997).
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 
+from guided import _fast
 from guided.context_free.lalr import END
 from guided.context_free.lexers import IGNORED, Lexers
 from guided.context_free.readings import END_OF_TEXT, Readings, bits
 from guided.context_free.source import Table
 from guided.errors import LimitExceeded
 
-FINISHED = ("", -1)  # outcome: the whole text was read
-Outcome = tuple[str, int]  # (nonterminal, states still to pop before its goto)
+FINISHED = 0  # outcome: the whole text was read
+DROPPED, PUSHES, ENDS = range(3)  # as in _fast/saturation.pyx
 
 
 class Lookaheads(Readings):
@@ -43,6 +43,10 @@ class Lookaheads(Readings):
         """Whether the parser never sees a terminal in a state of the table."""
         return terminal == IGNORED
 
+    def is_dropped_somewhere(self, terminal: int) -> bool:
+        """Whether a state of the table drops a terminal: its lexer reads on then."""
+        return terminal == IGNORED
+
     def next_lexers(self, lexer: int, terminal: int, shift_targets: dict[int, set[int]]) -> Iterable[int]:
         """The lexers that may read after a lexeme."""
         return [lexer] if terminal == IGNORED else shift_targets.get(terminal, ())
@@ -56,14 +60,22 @@ class Lookaheads(Readings):
                     shift_targets.setdefault(self.lexers.number[name], set()).add(self.lexers.of_state[argument])
         todo = [(self.lexers.of_state[self.table.start], self.first_control)]
         known = set(todo)
+        done: dict[tuple[int, int], int] = {}  # (lexer, if it matters, lookahead) -> controls that were looked at
         while todo:
             for pair in todo:
                 for state in self.begin(*pair):
                     self._reach(state)
             todo = []
-            for (lexer, _), states in list(self.starts.items()):
-                for lookahead in bits(self.ends_of(states)):
+            ends: dict[int, int] = {}  # lexer -> lookaheads that it can read
+            for (lexer, _), states in self.starts.items():
+                ends[lexer] = ends.get(lexer, 0) | self.ends_of(states)
+            for lexer, found in ends.items():
+                for lookahead in bits(found):
                     terminal, left = self.names[lookahead]
+                    key = (lexer if self.is_dropped_somewhere(terminal) else -1, lookahead)
+                    if done.get(key) == len(self.freed[lookahead]):
+                        continue
+                    done[key] = len(self.freed[lookahead])
                     for after in self.next_lexers(lexer, terminal, shift_targets):
                         for control in (left, *self.freed[lookahead]):
                             if (after, control) not in known:
@@ -72,28 +84,46 @@ class Lookaheads(Readings):
 
 
 class Outcomes:
-    """popped[p][l] : what can become of state p on top of a stack when lookahead l is fed, until p is popped.
+    """What can become of a state of the table, once it is on top of a stack and a lookahead is fed, until it is popped.
 
-    {(nonterminal, k): lookaheads}: after some more text, k states below p are popped too, then the nonterminal's goto
-    is
-    taken under one of those lookaheads.  FINISHED: the whole text was read.
+    An outcome is a number: after some more text, less[outcome] says what is left after one more state is popped, and if
+    that is -1 the goto of a nonterminal is taken; FINISHED: the whole text was read.  What can become of a state is
+    {outcome: lookaheads under which it happens}.
     reduced[p] : the same for lookaheads under which p is popped at once by a reduction: they stay themselves, so that
-                 one
-    set serves them all.
+                 one set serves them all.
     """
 
     def __init__(self, lookaheads: Lookaheads, table: Table, max_items: int) -> None:
         self.lookaheads, self.table, self.max_items = lookaheads, table, max_items
         self.readable: dict[tuple[int, int], int] = {}
-        n = len(table.actions)
-        self.popped: list[dict[int, dict[Outcome, int]]] = [{} for _ in range(n)]
-        self.reduced: list[dict[Outcome, int]] = [{} for _ in range(n)]
-        self.fed = [0] * n  # lookaheads that have a cell in popped
-        self.relevant = [0] * n  # lookaheads under which anything becomes of a state
-        self._unions: dict[tuple[int, int], Union] = {}
-        self._unions_of: list[list[Union]] = [[] for _ in range(n)]
-        self._grown: list[tuple[int, int]] = []  # cells to compute anew
-        self._saturate()
+        self.nonterminals: dict[str, int] = {}
+        for origin, _ in table.rules:
+            self.nonterminals.setdefault(origin, len(self.nonterminals))
+        self.numbers: dict[tuple[str, int], int] = {}
+        self.names: list[tuple[str, int]] = [("", -1)]  # outcome -> (nonterminal, states to pop before its goto)
+        self.less = [-1]
+        for origin, size in table.rules:
+            for more in range(size):
+                if (origin, more) not in self.numbers:
+                    self.numbers[origin, more] = len(self.names)
+                    self.names.append((origin, more))
+                    self.less.append(self.numbers[origin, more - 1] if more else -1)
+        self.reduced: list[dict[int, int]] = [{} for _ in table.actions]
+        self._popped: dict[int, list[tuple[int, dict[int, int]]]] = {}
+        cells = self._cells()
+        known = self.nonterminals
+        gotos = [[(known[name], to) for name, to in row.items() if name in known] for row in table.gotos]
+        self._saturation = _fast.Saturation(
+            len(lookaheads.names),
+            table.end,
+            self.less,
+            [0, *(self.nonterminals[origin] for origin, _ in self.names[1:])],
+            gotos,
+            [list(found.items()) for found in self.reduced],
+        )
+        for (state, kind, pushed, feed), fed in cells.items():
+            self._saturation.add(state, kind, fed, feed, pushed)
+        self._saturation.saturate()
 
     def read_from(self, state: int, control: int) -> int:
         """Lookaheads that can be read next by the lexer of a state, the end of the text among them."""
@@ -104,150 +134,70 @@ class Outcomes:
             found = self.readable[key] = ends | self.lookaheads.also_read(control)
         return found
 
-    def _saturate(self) -> None:
-        """Least fixed point: cells are done again when a cell that they asked has grown."""
-        names, numbers = self.lookaheads.names, self.lookaheads.lexers.number
+    def _cells(self) -> dict[tuple[int, int, int, int], int]:
+        """(state, kind, state pushed on it, lookaheads fed then) -> lookaheads that lead to this; fills `reduced`."""
+        readings, table = self.lookaheads, self.table
+        numbers = readings.lexers.number
         by_name: dict[str, list[int]] = {END: [END_OF_TEXT]}
-        terminal_name = {number: name for name, number in numbers.items()}
-        for lookahead in range(1, len(names)):
-            terminal = names[lookahead][0]
+        dropped: list[tuple[int, int]] = []  # (terminal, lookahead) that some state may drop
+        name_of = {number: name for name, number in numbers.items()}
+        for lookahead, (terminal, _) in enumerate(readings.names[1:], 1):
             if terminal != IGNORED:
-                by_name.setdefault(terminal_name[terminal], []).append(lookahead)
-        todo: list[tuple[int, int]] = []
+                by_name.setdefault(name_of[terminal], []).append(lookahead)
+            dropped.append((terminal, lookahead))
         masks = {name: sum(1 << lookahead for lookahead in found) for name, found in by_name.items()}
-        for state, action in enumerate(self.table.actions):
+        cells: dict[tuple[int, int, int, int], int] = {}
+        n_items = 0
+
+        def add(state: int, kind: int, pushed: int, feed: int, lookahead: int) -> None:
+            key = (state, kind, pushed, feed)
+            cells[key] = cells.get(key, 0) | 1 << lookahead
+
+        for state, action in enumerate(table.actions):
+            lexer = readings.lexers.of_state[state]
+            for terminal, lookahead in dropped:
+                if readings.is_dropped(state, terminal) and (lexer, readings.names[lookahead][1]) in readings.starts:
+                    n_items += 1
+                    add(state, DROPPED, -1, self.read_from(state, readings.names[lookahead][1]), lookahead)
             for name, (shifts, argument) in action.items():
-                origin, size = self.table.rules[argument] if not shifts else ("", 0)
+                if shifts:
+                    targets = [argument, table.also.get((state, name), argument)]
+                    for lookahead in by_name.get(name, ()):
+                        terminal, control = readings.names[lookahead]
+                        control = readings.after_shift(terminal, control)
+                        n_items += 1
+                        for target in dict.fromkeys(targets):
+                            add(state, PUSHES, target, self.read_from(target, control), lookahead)
+                    continue
+                origin, size = table.rules[argument]
                 if size:
-                    merge_one(self.reduced[state], (origin, size - 1), masks.get(name, 0))
-                else:
-                    todo.extend((state, lookahead) for lookahead in by_name.get(name, ()))
-            lexer = self.lookaheads.lexers.of_state[state]
-            todo.extend(
-                (state, lookahead)
-                for lookahead in range(1, len(names))
-                if self.lookaheads.is_dropped(state, names[lookahead][0])
-                and (lexer, names[lookahead][1]) in self.lookaheads.starts
-            )
-        if len(todo) > self.max_items:
-            raise LimitExceeded(
-                "max_states", self.max_items, len(todo), "the analysis of the grammar, in pairs of state and lexeme,"
-            )
-        for state, lookahead in todo:
-            self.fed[state] |= 1 << lookahead
-        for state, outcomes in enumerate(self.reduced):
-            self.relevant[state] = self.fed[state]
-            for mask in outcomes.values():
-                self.relevant[state] |= mask
-        waiting = set(todo)
-        queue = deque(reversed(todo))
-        while queue:
-            cell = queue.popleft()
-            waiting.discard(cell)
-            self._update(*cell, terminal_name)
-            for reader in self._grown:
-                if reader not in waiting:
-                    waiting.add(reader)
-                    queue.append(reader)
-            self._grown.clear()
+                    if masks.get(name):
+                        outcome = self.numbers[origin, size - 1]
+                        self.reduced[state][outcome] = self.reduced[state].get(outcome, 0) | masks[name]
+                    continue
+                target = table.gotos[state].get(origin, -1)
+                for lookahead in by_name.get(name, ()) if target >= 0 else ():
+                    n_items += 1
+                    if lookahead == END_OF_TEXT and target == table.end:
+                        add(state, ENDS, -1, 0, lookahead)
+                    else:
+                        add(state, PUSHES, target, 1 << lookahead, lookahead)
+            if n_items > self.max_items:
+                raise LimitExceeded(
+                    "max_states", self.max_items, n_items, "the analysis of the grammar, in pairs of state and lexeme,"
+                )
+        return cells
 
-    def _update(self, state: int, lookahead: int, terminal_name: dict[int, str]) -> bool:
-        """Compute one cell anew; True if it has grown."""
-        terminal, control = self.lookaheads.names[lookahead]
-        reader = (state, lookahead)
-        new: dict[Outcome, int] = {}
-        if self.lookaheads.is_dropped(state, terminal):
-            merge(new, self.union(state, self.read_from(state, control), reader))
-        else:
-            shifts, argument = self.table.actions[state][END if lookahead == END_OF_TEXT else terminal_name[terminal]]
-            if shifts:
-                control = self.lookaheads.after_shift(terminal, control)
-                for target in (argument, self.table.also.get((state, terminal_name.get(terminal, END)))):
-                    if target is not None:
-                        merge(new, self.over(state, target, self.read_from(target, control), reader))
-            else:
-                target = self.table.gotos[state].get(self.table.rules[argument][0])
-                if target is not None and lookahead == END_OF_TEXT and target == self.table.end:
-                    new = {FINISHED: 1}
-                elif target is not None:
-                    new = self.over(state, target, 1 << lookahead, reader)
-        cell = self.popped[state].setdefault(lookahead, {})
-        if not merge(cell, new):
-            return False
-        for union in self._unions_of[state]:
-            if union.feed >> lookahead & 1 and merge(union.outcomes, new):
-                self._grown.extend(union.readers)
-        return True
+    def popped(self, state: int) -> list[tuple[int, dict[int, int]]]:
+        """[(lookaheads, what becomes of the state under each of them)], reductions that pop it at once left out."""
+        found = self._popped.get(state)
+        if found is None:
+            found = self._popped[state] = self._saturation.popped(state)
+        return found
 
-    def union(self, state: int, feed: int, reader: tuple[int, int] | None) -> dict[Outcome, int]:
-        """What becomes of a state under one of several lookaheads; `reader` is a cell to compute anew if that grows."""
-        feed &= self.relevant[state]
-        union = self._unions.get((state, feed))
-        if union is None:
-            union = self._unions[state, feed] = Union(feed)
-            self._unions_of[state].append(union)
-            for outcome, mask in self.reduced[state].items():
-                if mask & feed:
-                    union.outcomes[outcome] = mask & feed
-            for lookahead in bits(feed & self.fed[state]):
-                merge(union.outcomes, self.popped[state].get(lookahead, {}))
-        if reader is not None:
-            union.readers.add(reader)
-        return union.outcomes
-
-    def over(self, state: int, pushed: int, lookaheads: int, reader: tuple[int, int] | None) -> dict[Outcome, int]:
+    def over(self, state: int, pushed: int, lookaheads: int) -> dict[int, int]:
         """What becomes of `state` after `pushed` was put on it and one of `lookaheads` is fed, until `state`
         is popped.
         """
-        found: dict[Outcome, int] = {}
-        done: dict[int, int] = {}
-        todo = [(pushed, lookaheads)]
-        gotos = self.table.gotos[state]
-        while todo:
-            top, feed = todo.pop()
-            known = done.get(top, 0)
-            if not feed & ~known:
-                continue
-            done[top] = known | feed
-            for outcome, after in self.union(top, feed, reader).items():
-                origin, more = outcome
-                if more:
-                    found[origin, more - 1] = found.get((origin, more - 1), 0) | after
-                elif origin in gotos:
-                    target = gotos[origin]
-                    if after & 1 and target == self.table.end:
-                        found[FINISHED] = 1
-                        after &= ~1
-                    if after:
-                        todo.append((target, after))
-                elif outcome == FINISHED:
-                    found[FINISHED] = 1
+        found: dict[int, int] = self._saturation.over(state, pushed, lookaheads)
         return found
-
-
-class Union:
-    """What becomes of a state under one of the lookaheads `feed`, and the cells that asked for it."""
-
-    __slots__ = ("feed", "outcomes", "readers")
-
-    def __init__(self, feed: int) -> None:
-        self.feed = feed
-        self.outcomes: dict[Outcome, int] = {}
-        self.readers: set[tuple[int, int]] = set()
-
-
-def merge(into: dict[Outcome, int], new: dict[Outcome, int]) -> bool:
-    """Unite two outcome sets; True if `into` has grown."""
-    grown = False
-    for outcome, lookaheads in new.items():
-        grown = merge_one(into, outcome, lookaheads) or grown
-    return grown
-
-
-def merge_one(into: dict[Outcome, int], outcome: Outcome, lookaheads: int) -> bool:
-    """Add one outcome; True if `into` has grown."""
-    before = into.get(outcome, 0)
-    if lookaheads & ~before:
-        into[outcome] = before | lookaheads
-        return True
-    return False

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from guided.errors import GrammarError, LimitExceeded
 from guided.limits import Limits
 
 MAX_BRACKETS = 500  # nested; Lark recurses on them
+IN_BRACKETS = " in brackets"  # ends the names of nonterminals of the second half of a doubled table (indents.py)
+ROOT = "$root"  # of the rule that Lark puts above the start rule
+Rest = tuple[str, int, float]  # (nonterminal, symbols that were read of it, least number of bytes of the others)
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ class Table:
     actions : per state, terminal name -> (True, state to shift to) or (False, number of the rule to reduce).
     gotos   : per state, nonterminal -> state.
     rules   : (nonterminal, number of symbols) by number.
+    rests   : per state, what is left of each rule that is being read; nonterminals without IN_BRACKETS.
     also    : a second state to shift to, which only the stack decides (indents.py).
     """
 
@@ -83,6 +88,7 @@ class Table:
     actions: list[dict[str, tuple[bool, int]]]
     gotos: list[dict[str, int]]
     rules: list[tuple[str, int]]
+    rests: list[list[Rest]]
     also: dict[tuple[int, str], int] = field(default_factory=dict)
 
 
@@ -181,7 +187,36 @@ def lalr_table(source: Source, *, strict: bool) -> Table:
     gotos = [
         {names[name]: to for name, to in row.items() if automaton.is_nonterminal[name]} for row in automaton.transitions
     ]
-    return Table(0, gotos[0][source.start], actions, gotos, rules)
+    return Table(0, gotos[0][source.start], actions, gotos, rules, _rests(source, automaton))
+
+
+def _rests(source: Source, automaton: Automaton) -> list[list[Rest]]:
+    """What is left of the rules of every state of the table."""
+    widths = {terminal.name: int(terminal.pattern.min_width) for terminal in source.terminals}
+    if source.indents is not None:
+        widths |= {source.indents.indent: 1, source.indents.dedent: 0}
+    expansions = [(rule.origin.name, [symbol.name for symbol in rule.expansion]) for rule in source.rules]
+    least = least_bytes(expansions, widths)
+    expansions.append((ROOT, [source.start]))
+    behind: list[tuple[str, int, float]] = []  # by dot
+    for origin, parts in expansions:
+        for read in range(len(parts) + 1):
+            behind.append((origin, read, sum(least.get(part, inf) for part in parts[read:])))
+    return [[behind[dot] for dot in kernel] for kernel in automaton.kernels]
+
+
+def least_bytes(rules: list[tuple[str, list[str]]], widths: dict[str, int]) -> dict[str, float]:
+    """Symbol -> the least number of bytes of its texts; widths are those of terminals."""
+    found: dict[str, float] = dict(widths)
+    changed = True
+    while changed:
+        changed = False
+        for origin, parts in rules:
+            cost = sum(found.get(part, inf) for part in parts)
+            if cost < found.get(origin, inf):
+                found[origin] = cost
+                changed = True
+    return found
 
 
 def is_string(terminal: TerminalDef) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from guided.context_free.lexers import IGNORED
-from guided.context_free.liveness import FINISHED, Lookaheads, Outcome, Outcomes
+from guided.context_free.liveness import FINISHED, Lookaheads, Outcomes
 from guided.context_free.readings import END_OF_TEXT, bits
 from guided.context_free.source import Indents, Table
 from guided.errors import LimitExceeded
@@ -20,7 +20,7 @@ from guided.errors import LimitExceeded
 NOWHERE = -1
 Hypothesis = tuple[int, int]  # (stack, state of the automaton)
 IN_DOUBT = -4  # below the bottom of a stack that was cut off
-CUT_DEPTH = 6  # states that a cut stack keeps
+CUT_DEPTH = 4  # states that a cut stack keeps; with 6 there are three times as many, and each costs its tokens
 MAX_REDUCTIONS = 1_000_000  # between two lexemes
 
 
@@ -45,16 +45,16 @@ class Stacks:
         self.names = names
         self.parent: list[int] = []
         self.state: list[int] = []
-        self.depth: list[int] = []
         self.live: list[int] = []
+        self.whole: list[bool] = []  # node -> whether nothing was cut off
         self.follow: list[int] = []  # node -> class
-        self.classes: list[dict[Outcome, int]] = [{}]  # class 0: below the bottom, where nothing can follow
-        self._class_numbers: dict[frozenset[tuple[Outcome, int]], int] = {frozenset(): 0}
+        self.classes: list[dict[int, int]] = [{}]  # class 0: below the bottom, where nothing can follow
+        self._class_numbers: dict[frozenset[tuple[int, int]], int] = {frozenset(): 0}
         self._made: dict[tuple[int, int], tuple[int, int]] = {}  # (class below, state) -> (live, class)
         self._nodes: dict[tuple[int, int], int] = {}
         self._shifts: dict[tuple[int, int], int] = {}
-        self._over: dict[tuple[int, str, int], dict[Outcome, int]] = {}
-        self._asked: dict[int, dict[Outcome, int]] = {}
+        self._over: dict[tuple[int, int, int], dict[int, int]] = {}
+        self._asked: dict[int, dict[int, int]] = {}
         self._cuts: dict[int, int] = {}
         self.level: list[int] = []  # node -> brackets that are open
         self._below: list[tuple[int, int]] = []  # -2 - k is below a cut: (class, brackets that are open, at most many)
@@ -75,9 +75,9 @@ class Stacks:
             live, follow = self._liveness(self._class_of(below), state)
             self.parent.append(below)
             self.state.append(state)
-            self.depth.append(1 + (self.depth[below] if below >= 0 else 0))
             self.level.append(self._brackets[state] + self._level_of(below))
             self.live.append(live)
+            self.whole.append(below == NOWHERE or (below >= 0 and self.whole[below]))
             self.follow.append(follow)
         return node
 
@@ -154,6 +154,8 @@ class Stacks:
             return ()
         terminal, control = self.lookaheads.names[lookahead]
         after = node if terminal == IGNORED else self.shift(node, terminal)
+        if after >= 0 and not self.whole[node]:
+            after = self.cut(after)  # what a token adds to a cut stack is shared, too
         return ((after, -1),) if after < 0 else self.begin(after, control)
 
     def next_lexemes(self, node: int, lexeme: int) -> Iterator[tuple[bytes, tuple[Hypothesis, ...]]]:
@@ -204,18 +206,18 @@ class Stacks:
             live = 0
             for outcome, mask in self.outcomes.reduced[state].items():
                 live |= known.get(outcome, 0) & mask
-            for lookahead, outcomes in self.outcomes.popped[state].items():
+            for lookaheads, outcomes in self.outcomes.popped(state):
                 if FINISHED in outcomes or any(known.get(outcome, 0) & after for outcome, after in outcomes.items()):
-                    live |= 1 << lookahead
-            follow: dict[Outcome, int] = {}
+                    live |= lookaheads
+            follow: dict[int, int] = {}
             for outcome, asked in self._questions(state).items():
-                origin, more = outcome
-                if more:
-                    alive = known.get((origin, more - 1), 0) & asked
+                less = self.outcomes.less[outcome]
+                if less >= 0:
+                    alive = known.get(less, 0) & asked
                 else:
                     alive = 0
                     for lookahead in bits(asked):
-                        results = self._after_goto(state, origin, lookahead)
+                        results = self._after_goto(state, outcome, lookahead)
                         if FINISHED in results or any(
                             known.get(result, 0) & after for result, after in results.items()
                         ):
@@ -230,7 +232,7 @@ class Stacks:
             found = self._made[key] = (live, number)
         return found
 
-    def _questions(self, state: int) -> dict[Outcome, int]:
+    def _questions(self, state: int) -> dict[int, int]:
         """The outcomes that nodes on top of `state` may ask for, with their lookaheads."""
         found = self._asked.get(state)
         if found is None:
@@ -241,23 +243,23 @@ class Stacks:
                     above.add(argument)
                     above.add(self.table.also.get((state, name), argument))
             for top in above:
-                for outcomes in (self.outcomes.reduced[top], *self.outcomes.popped[top].values()):
+                for outcomes in (self.outcomes.reduced[top], *(each for _, each in self.outcomes.popped(top))):
                     for outcome, after in outcomes.items():
                         if outcome != FINISHED:
                             found[outcome] = found.get(outcome, 0) | after
         return found
 
-    def _after_goto(self, state: int, origin: str, lookahead: int) -> dict[Outcome, int]:
-        key = (state, origin, lookahead)
+    def _after_goto(self, state: int, outcome: int, lookahead: int) -> dict[int, int]:
+        key = (state, outcome, lookahead)
         found = self._over.get(key)
         if found is None:
-            target = self.table.gotos[state].get(origin)
+            target = self.table.gotos[state].get(self.outcomes.names[outcome][0])
             if target is None:
                 found = {}
             elif lookahead == END_OF_TEXT and target == self.table.end:
                 found = {FINISHED: 1}
             else:
-                found = self.outcomes.over(state, target, 1 << lookahead, None)
+                found = self.outcomes.over(state, target, 1 << lookahead)
             self._over[key] = found
         return found
 

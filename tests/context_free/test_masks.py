@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import guided
@@ -43,3 +45,17 @@ def test_one_lexeme_that_pops_the_whole_stack_is_decided_exactly(n_zeros):
     assert ids_of(matcher.mask(), VOCAB.size) == brute_mask(constraint.recognizer(), text + b")", VOCAB)
     matcher.advance(ord("]"))
     assert ids_of(matcher.mask(), VOCAB.size) == VOCAB.eos_ids
+
+
+@pytest.mark.parametrize("parser", ["lalr", "earley"])
+@pytest.mark.parametrize("text", [b"(a-b-(6", b"(-s(6", b"((a-1)-s(6", b"((a)-s(6,1*(2", b"a+(b*(c"])
+def test_what_a_token_adds_to_a_short_stack_is_decided_exactly(text, parser):
+    """The text's own stack is not cut, but those behind the first lexeme of a token are: `))/` was once left out."""
+    grammar = (Path(__file__).parent.parent.parent / "grammars" / "arithmetic.lark").read_text(encoding="utf-8")
+    constraint = guided.cfg(grammar, parser=parser)
+    tokens = [bytes([byte]) for byte in range(256)] + b")) ))/ )- ))) ))^( ), -(( )-(-((a))".split()
+    vocab = guided.Vocabulary([*tokens, b""], eos_ids={len(tokens)})
+    matcher = guided.Matcher(constraint, vocab)
+    for byte in text:
+        matcher.advance(byte)
+    assert ids_of(matcher.mask(), vocab.size) == brute_mask(constraint.recognizer(), text, vocab)
