@@ -12,7 +12,7 @@ from guided.limits import DEFAULT_LIMITS, Limits
 def regex(pattern: str, *, flags: int = 0, limits: Limits = DEFAULT_LIMITS) -> Constraint:
     r"""Texts that `pattern` matches in full, as re.fullmatch does; Python's `re` syntax and \p{..}.
 
-    flags : re.IGNORECASE, re.DOTALL, re.VERBOSE, re.ASCII or 0.
+    flags : re.IGNORECASE, re.DOTALL, re.VERBOSE, re.ASCII, re.MULTILINE or 0.
     Raises RegexSyntaxError, with the position, for what cannot be read, for what no automaton can do (backreferences,
     lookbehind, possessive and atomic groups, lookahead in an unbounded repeat), for patterns that match no text at all;
     LimitExceeded for patterns beyond `limits`.
