@@ -157,7 +157,7 @@ class Residuals:
         found = residual.facts.get("wanted", 0)
         if found == 0:
             found = residual.facts["wanted"] = self._wanted_names(residual)
-        return found  # type: ignore[return-value]
+        return found
 
     def _wanted_names(self, residual: Residual) -> frozenset[str] | None:
         if residual.kind != "object" or residual.tracks or self.in_order:
