@@ -229,7 +229,7 @@ class Run:
         if not masses:
             one.logw = -math.inf
             return [(one, Move(None, False, one.logw, form, n_asked, rejected))]
-        grown = []
+        grown: list[tuple[Any, Move]] = []
         for token, mass in masses.items():
             after, spelled = one.fork(one.logw + mass), self.vocab.tokens[token]
             after.logp += urn.logp(token)

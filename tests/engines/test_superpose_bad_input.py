@@ -8,8 +8,18 @@ from guided.engines.ngrams import NGrams
 from guided.errors import ConstraintError, DeadEnd, ModelError, VocabularyError
 from guided.models.huggingface import load
 from tests.engines.superposed_toys import linear_model
-from tests.engines.test_superpose import PROMPTS, SCHEMA, lm, ngrams  # noqa: F401  (fixtures)
-from tests.small_models import CORPUS, t5, tokenizer
+from tests.engines.test_superpose import PROMPTS, SCHEMA
+from tests.small_models import CORPUS, llama, t5, tokenizer
+
+
+@pytest.fixture(scope="module")
+def lm():
+    return load(llama(), tokenizer())
+
+
+@pytest.fixture(scope="module")
+def ngrams():
+    return NGrams.train(CORPUS[:3], tokenizer(), progress=False)
 
 
 @pytest.mark.parametrize(
