@@ -41,7 +41,7 @@ include "network.pyx"        # languages one after another
 include "embedding.pyx"      # languages inside a grammar
 include "threads.pyx"        # the program of a grammar's terminals, a place at a time
 include "cut.pyx"            # which lexeme would Lark take?
-include "outcomes.pyx"       # sets of lookaheads by outcome
+include "outcomes.pyx"       # outcomes of a state of a table, with sets of lookaheads
 include "saturation.pyx"     # what becomes of a state of an LALR table under a lookahead?
 include "rows.pyx"           # finished masks by state
 include "lexing.pyx"         # what every token does to one lexer

@@ -1,26 +1,14 @@
-# Outcomes of saturation: for every outcome the set of lookaheads under which it comes about, as bits.  Uses: types.
-
+# Outcomes with their sets of lookaheads: finished ones, and one in the making that others are united in.  Uses: types.
+#
+# An outcome is a number, 0 the end of the whole text; a set of lookaheads is a row of 64-bit words (saturation.pyx).
 
 cdef enum:
-    CELL_DROPPED = 0      # the parser does not see the lexeme: the state stays
-    CELL_PUSHES = 1       # another state is pushed
-    CELL_FINISHED = 2     # the text is over
     FINISHED_OUTCOME = 0
 
 cdef struct Sets:         # outcome -> set of lookaheads
     int32_t n, capacity
     int32_t* outcome
     uint64_t* bits        # [n][width]
-
-cdef struct Cell:
-    int32_t state, kind, pushed, next                 # next: of the same state
-    Sets sets
-    uint64_t* asked       # [2][width]: lookaheads that it stands for; what is fed
-
-cdef struct Feed:         # a state under one of several lookaheads
-    int32_t state, next, reader
-    Sets sets
-    uint64_t* bits        # [width]
 
 
 @cython.final

@@ -3,6 +3,21 @@
 # The least fixed point of guided/context_free/liveness.py, which says what is asked of it; there are some 10^5 cells for the
 # grammar of a programming language, each asked some ten times.  Sets of lookaheads are rows of 64-bit words.
 
+cdef enum:
+    CELL_DROPPED = 0      # the parser does not see the lexeme: the state stays
+    CELL_PUSHES = 1       # another state is pushed
+    CELL_FINISHED = 2     # the text is over
+
+cdef struct Cell:
+    int32_t state, kind, pushed, next                 # next: of the same state
+    Sets sets
+    uint64_t* asked       # [2][width]: lookaheads that it stands for; what is fed
+
+cdef struct Feed:         # a state under one of several lookaheads
+    int32_t state, next, reader
+    Sets sets
+    uint64_t* bits        # [width]
+
 
 @cython.final
 cdef class Saturation:
