@@ -82,6 +82,8 @@ class HuggingFaceModel:
         self.vocab = vocabulary_of(tokenizer, size=self.n_columns, eos_token_id=self._eos_ids())
         parameters = inspect.signature(model.forward).parameters
         self.takes_logits_to_keep = "logits_to_keep" in parameters
+        # What the cache of keys and values is called from transformers 5.24 on; the older name is deprecated there.
+        self.cache_name = "cache" if "cache" in parameters else "past_key_values"
         # Rows of a batch may only grow by different lengths where a hole in the cache is invisible: positions are given
         # from outside, and no layer has a window or a recurrent state that counts slots instead of positions.
         text_config = model.config.get_text_config()

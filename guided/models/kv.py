@@ -69,7 +69,7 @@ class KVSession:
 
     def _forward(self, ids: torch.Tensor, real: torch.Tensor, n_kept: int) -> torch.Tensor:
         """One pass over new columns; float32[R, n_kept, V]."""
-        given: dict[str, Any] = {"use_cache": True, "past_key_values": self.cache, "return_dict": True, **self.extra}
+        given: dict[str, Any] = {"use_cache": True, self.lm.cache_name: self.cache, "return_dict": True, **self.extra}
         before, self.real = self.real, torch.cat([self.real, real], 1)
         if self.lm.is_encoder_decoder:
             given["decoder_input_ids"] = ids
@@ -82,7 +82,7 @@ class KVSession:
         if self.lm.takes_logits_to_keep:
             given["logits_to_keep"] = n_kept
         outputs = self.lm.model(**given)
-        self.cache = outputs.past_key_values
+        self.cache = getattr(outputs, self.lm.cache_name)
         if self.cache is None:
             raise ModelError(f"{type(self.lm.model).__name__} keeps no cache of keys and values")
         return outputs.logits[:, -n_kept:].float()

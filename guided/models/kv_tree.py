@@ -82,11 +82,11 @@ class KVTree:
             input_ids=torch.tensor([list(tokens)], device=device),
             attention_mask=mask[None, None].to(device),
             position_ids=torch.tensor([depths], device=device),
-            past_key_values=self.cache,
             use_cache=True,
             return_dict=True,
+            **{self.lm.cache_name: self.cache},
         )
-        self.cache = outputs.past_key_values
+        self.cache = getattr(outputs, self.lm.cache_name)
         self.paths.update(new)
         for number, node in enumerate(made):
             self.logits[node] = outputs.logits[0, number]

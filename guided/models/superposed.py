@@ -46,8 +46,6 @@ class SuperposedSession(KVSession):
                 "guided.generate writes with any model"
             )
         super().__init__(lm, prompts)
-        # The cache's name from transformers 5.24 on; the older one is deprecated there.
-        self.cache_name = "cache" if "cache" in parameters else "past_key_values"
         self.embed = lm.model.get_input_embeddings()
         self.on_cpu = self.device.type == "cpu"
         self.table: npt.NDArray[np.float32] | None = None  # the embeddings, where the core can read them in place
@@ -134,7 +132,7 @@ class SuperposedSession(KVSession):
 
     def _read(self, embedded: torch.Tensor, counts: Sequence[int] | None, width: int) -> Any:
         """One pass over new columns; the real ones of a row are the last counts[row]; None: all are."""
-        given: dict[str, Any] = {"use_cache": True, self.cache_name: self.cache, "return_dict": True}
+        given: dict[str, Any] = {"use_cache": True, self.lm.cache_name: self.cache, "return_dict": True}
         if self.lm.takes_logits_to_keep:
             given["logits_to_keep"] = width
         if self.is_dense and counts is None:  # no padding anywhere: the model counts positions itself
@@ -143,7 +141,7 @@ class SuperposedSession(KVSession):
             given |= self._places(counts, width)
         self.n_passes += 1
         outputs = self.lm.model(inputs_embeds=embedded, **given)
-        self.cache = getattr(outputs, self.cache_name)
+        self.cache = getattr(outputs, self.lm.cache_name)
         return outputs
 
     def _places(self, counts: Sequence[int] | None, width: int) -> dict[str, Any]:
