@@ -70,9 +70,9 @@ METHODS: dict[str, Run] = {
     "sample and rerank, 10": rerank,
     "SMC with masks, 5": masks(5, **COPIES_MASKS),
     "SMC with masks, 10": masks(10, **COPIES_MASKS),
-    "SMC with masks, 10, branching": masks(10),
+    "SMC with masks, 10, branching": masks(10, resampling="distinct"),
     "SMC with AWRS, 5, copies": awrs(5, **COPIES_AWRS),
-    "SMC with AWRS, 5": awrs(5),
+    "SMC with AWRS, 5": awrs(5, resampling="distinct"),
 }
 COLOURS = dict(zip(METHODS, ("#9aa5b1", "#d9a441", "#9dbfe0", "#4a7fb5", "#1f4e79", "#a3d1ae", "#3f8f58"), strict=True))
 CLAIM = ("SMC with AWRS, 5", "SMC with masks, 10")

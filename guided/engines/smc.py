@@ -35,7 +35,7 @@ def smc(
     potentials: Sequence[Any] = (),
     n_particles: int = 10,
     ess_threshold: float = 0.5,
-    resampling: str = DISTINCT,
+    resampling: str = "stratified",
     sampler: str | StepSampler = "auto",
     twist: Any = None,
     max_tokens: int = 256,
@@ -48,10 +48,10 @@ def smc(
     prompt        : what `lm.encode` reads; an empty one starts from BOS, or EOS where there is none.
     constraint    : a Constraint, a predicate, both combined by &, or None.
     potentials    : functions of the whole text, or guided.Potential: log weights.
-    n_particles   : texts that are written side by side, at most.
-    resampling    : "distinct": particles branch, and the heaviest branches and some of the others go on: all texts
-                    differ in their tokens.  "stratified", "systematic", "residual", "multinomial": every particle draws
-                    one token, and particles are copied by weight.
+    n_particles   : texts that are written side by side.
+    resampling    : "stratified", "systematic", "residual", "multinomial": every particle draws one token, and particles
+                    are copied by weight.  "distinct": particles branch, and the heaviest branches and some of the others
+                    go on: all texts differ in their tokens, and there may be fewer than n_particles.
     ess_threshold : of the schemes with copies: when the effective sample size falls below this share of n_particles;
                     0 never, 1 always.
     sampler       : "auto", "awrs", "mask", "recursive", "two-loop", "geometric", or a StepSampler.

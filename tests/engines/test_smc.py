@@ -228,7 +228,7 @@ def test_trace_tells_what_happened():
 
 def test_with_room_for_every_text_a_run_is_exact():
     z, exact = posterior(toy(), LENGTH, lambda text: float(LANGUAGE.accepts(text)))
-    result = guided.smc(toy(), [], LANGUAGE, max_tokens=LENGTH, n_particles=20_000, seed=0)
+    result = guided.smc(toy(), [], LANGUAGE, max_tokens=LENGTH, n_particles=20_000, seed=0, resampling=DISTINCT)
     assert math.exp(result.log_z) == pytest.approx(z, rel=1e-4)
     assert len({tuple(one.tokens) for one in result.particles}) == len(result.particles)
     assert all(result.probabilities[text] == pytest.approx(exact[text], abs=1e-4) for text in result.probabilities)
