@@ -50,8 +50,8 @@ def smc(
     potentials    : functions of the whole text, or guided.Potential: log weights.
     n_particles   : texts that are written side by side.
     resampling    : "stratified", "systematic", "residual", "multinomial": every particle draws one token, and particles
-                    are copied by weight.  "distinct": particles branch, and the heaviest branches and some of the others
-                    go on: all texts differ in their tokens, and there may be fewer than n_particles.
+                    are copied by weight.  "distinct": particles branch, and the heaviest branches and some of the
+                    others go on: all texts differ in their tokens, and there may be fewer than n_particles.
     ess_threshold : of the schemes with copies: when the effective sample size falls below this share of n_particles;
                     0 never, 1 always.
     sampler       : "auto", "awrs", "mask", "recursive", "two-loop", "geometric", or a StepSampler.
