@@ -39,6 +39,10 @@ cdef class Earley(Recognizer):
         if lexemes or may_end:
             self.start = self.intern(tuple(sorted(lexemes)), may_end)
 
+    cdef Earley twin(self):
+        """The same grammar with no states; what the kernels said is shared."""
+        return Earley(self.automaton, self.kernels, ((), False), self.finish, max(self.max_states, 2 * MAX_WALKER_STATES))
+
     cdef state_t intern(self, tuple lexemes, bint may_end) except? FAILED_STATE:
         key = (lexemes, may_end)
         found = self.numbers.get(key)
@@ -116,9 +120,11 @@ cdef class Earley(Recognizer):
 cdef class EarleyIndex(Index):
     """Inner masks of the running lexemes, then the leaving tokens, asked by remainder of what follows."""
     cdef CutIndex lexemes
+    cdef Earley walker            # the grammar once more, for walks; see GrammarIndex
 
     def __init__(self, Earley recognizer, vocab, int64_t max_mask_bytes):
         Index.__init__(self, recognizer, vocab, max_mask_bytes)
+        self.walker = recognizer.twin()
         self.lexemes = CutIndex(recognizer.automaton, self.trie, self.n_words)
         self.lexemes.munch = recognizer.kernels.lookaheads.munch
 
@@ -151,14 +157,23 @@ cdef class EarleyIndex(Index):
                 after = grammar.saturate(after, 0)
                 group.merge_if_it_pays(self.trie)
                 if group.remainders is not None:
-                    walk(group.remainders, grammar, after, self.path, mask, 1, group.remainders.n_nodes, questions)
+                    self.walk_on(group.remainders, grammar, after, mask, 1, group.remainders.n_nodes, questions)
                 else:
                     for number in range(group.n_segments):
                         segment = group.segments + number
-                        walk(self.trie, grammar, after, self.path, mask, segment.first_node, segment.end_node, questions)
+                        self.walk_on(self.trie, grammar, after, mask, segment.first_node, segment.end_node, questions)
         for token in self.eos_ids:                    # EOS is decided by the state
             clear_bit(mask, token)
         if questions:
             eos = set(self.eos_ids)
             self.doubtful[state] = [token for token in set(questions) if token not in eos and not has_bit(mask, token)]
         return 0
+
+    cdef int walk_on(self, Trie trie, Earley grammar, state_t state, word_t* mask, int32_t first_node, int32_t end_node,
+                     list questions) except -1:
+        """walk(), leaving no states behind in the grammar."""
+        cdef state_t start
+        if self.walker.n_made > MAX_WALKER_STATES:
+            self.walker = grammar.twin()
+        start = self.walker.intern(<tuple>grammar.running[state], grammar.accepting[state] != 0)
+        return walk(trie, self.walker, start, self.path, mask, first_node, end_node, questions)

@@ -9,6 +9,7 @@
 
 cdef enum:
     LINE_ENDED = 1 << 20          # indents.RESET
+    MAX_WALKER_STATES = 100_000   # of walks for masks; about 0.5 kB each
 
 
 cdef class Grammar(Recognizer):
@@ -41,6 +42,12 @@ cdef class Grammar(Recognizer):
         start = tuple(sorted([pair for pair in start if self.can_start(pair[0], pair[1])]))
         if start:
             self.start = self.intern(start)
+
+    cdef Grammar twin(self):
+        """The same grammar with no states but the first; what the stacks said is shared."""
+        cdef Grammar made = Grammar(self.automaton, self.stacks, (), self.finish, max(self.max_states, 2 * MAX_WALKER_STATES))
+        made.entered = self.entered
+        return made
 
     cdef bint can_start(self, node, state_t lexeme):
         """Whether any text at all can follow a stack and the start of a lexeme: some lexeme, or the end."""
@@ -270,9 +277,11 @@ cdef inline int32_t moved_by(int32_t effect, uint8_t byte, int32_t tab) noexcept
 cdef class GrammarIndex(Index):
     """Inner masks of the lexers, then the leaving tokens, asked by remainder of the stack that follows."""
     cdef CutIndex lexemes
+    cdef Grammar walker           # the grammar once more: its states are those of walks for masks, and are forgotten in time
 
     def __init__(self, Grammar recognizer, vocab, int64_t max_mask_bytes):
         Index.__init__(self, recognizer, vocab, max_mask_bytes)
+        self.walker = recognizer.twin()
         self.lexemes = CutIndex(recognizer.automaton, self.trie, self.n_words)
         if recognizer.has_columns:
             self.lexemes.newlines = recognizer.stacks.lookaheads.newlines
@@ -296,6 +305,14 @@ cdef class GrammarIndex(Index):
         if doubtful:
             self.doubtful[state] = [token for token in doubtful if not has_bit(mask, token)]
         return 0
+
+    cdef int walk_on(self, Trie trie, Grammar grammar, state_t state, word_t* mask, int32_t first_node, int32_t end_node,
+                     list questions) except -1:
+        """walk(), leaving no states behind in the grammar: a mask passes thousands that no text ever reaches."""
+        if self.walker.n_made > MAX_WALKER_STATES:
+            self.walker = grammar.twin()
+        return walk(trie, self.walker, self.walker.intern(<tuple>grammar.hypotheses[state]), self.path, mask, first_node,
+                    end_node, questions)
 
     cdef int add_row(self, state_t state, word_t* mask, set doubtful) except -1:
         """Unite the finished mask of another state with `mask`."""
@@ -336,11 +353,11 @@ cdef class GrammarIndex(Index):
             after = grammar.saturate(grammar.intern(pairs), 0)
             group.merge_if_it_pays(self.trie)
             if group.remainders is not None:
-                walk(group.remainders, grammar, after, self.path, mask, 1, group.remainders.n_nodes, questions)
+                self.walk_on(group.remainders, grammar, after, mask, 1, group.remainders.n_nodes, questions)
             else:
                 for number in range(group.n_segments):
                     segment = group.segments + number
-                    walk(self.trie, grammar, after, self.path, mask, segment.first_node, segment.end_node, questions)
+                    self.walk_on(self.trie, grammar, after, mask, segment.first_node, segment.end_node, questions)
         doubtful.update(questions)
         if grammar.here[lexeme] >= 0:                 # the lexeme may end before the token
             pairs = grammar.enter(node, grammar.here[lexeme])
@@ -376,7 +393,7 @@ cdef class GrammarIndex(Index):
                     clear_bit(self.scratch, token)
                     questions.discard(token)
                 if after < 0 or <int32_t>grammar.automaton.labels_of[after] < 0:
-                    walk(self.trie, grammar, bound, self.path, mask, node, node + self.trie.subtree[node], asked)
+                    self.walk_on(self.trie, grammar, bound, mask, node, node + self.trie.subtree[node], asked)
             node += self.trie.subtree[node]
         for word in range(self.n_words):
             mask[word] |= self.scratch[word]
