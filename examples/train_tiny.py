@@ -3,6 +3,7 @@
 Usage: python examples/train_tiny.py --folder RUN --steps 2400
        python examples/train_tiny.py --folder RUN --minutes 90 --resume --mixture focused   # from RUN/checkpoint.pt
        python examples/train_tiny.py --folder RUN2 --small     # 2 M parameters, vocabulary 2,048
+       ... --float32 --batch-tokens 4096 --threads 1           # a processor without bfloat16 arithmetic, one core
 
 The rate is constant for the first 72 % of the run and falls linearly to zero at its end, counted in steps or, on a
 machine shared with others, in minutes; a run can be prolonged or cut short by resuming with another end.  Given the
@@ -25,6 +26,7 @@ import torch
 from tiny_corpus import MIXTURES, training_documents, training_sources
 from tiny_evaluation import evaluate
 from tiny_llama import TinyLlama, llama_config
+from tiny_muon import Muon
 from tiny_tokens import ROW_TOKENS, batch_rows, pack, save_tokenizer, train_tokenizer
 from tokenizers import Tokenizer
 from tqdm import tqdm
@@ -73,7 +75,7 @@ def optimisers(model: TinyLlama) -> list[torch.optim.Optimizer]:
     matrices = [p for name, p in model.named_parameters() if p.dim() == 2 and "embed" not in name]
     others = [p for name, p in model.named_parameters() if p.dim() != 2 or "embed" in name]
     return [
-        torch.optim.Muon(matrices, lr=MUON_RATE, weight_decay=0.01, momentum=0.95),
+        Muon(matrices, lr=MUON_RATE, weight_decay=0.01, momentum=0.95),
         torch.optim.AdamW(others, lr=ADAM_RATE, betas=(0.9, 0.95), weight_decay=0.0, fused=True),
     ]
 
@@ -166,7 +168,7 @@ def train(options: argparse.Namespace) -> None:
         parts = batch.split(MICRO_BATCH_TOKENS // length)
         loss_sum = 0.0
         for part in parts:
-            with torch.autocast("cpu", dtype=torch.bfloat16):
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=not options.float32):
                 loss = forward(part[:, :-1], part[:, 1:], MICRO_BATCH_TOKENS // 1024)
             (loss / len(parts)).backward()
             loss_sum += loss.item() / len(parts)
@@ -211,6 +213,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--vocab-size", type=int)
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument(
+        "--float32", action="store_true", help="for processors without AVX-512 or AMX: 30 times as fast"
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--checkpoint-minutes", type=float, default=4)
     parser.add_argument("--evaluate-minutes", type=float, default=10)
