@@ -2,8 +2,7 @@
 
 torch.optim.Muon computes in bfloat16 whatever the parameters are, which takes 30 times as long on a processor
 without bfloat16 arithmetic (575 ms a step for one 256 x 704 matrix, 20 ms here).
-Source: Keller Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024); the scale of a step as in
-arXiv:2502.16982, equation 4, without its constant.
+Source: Keller Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024).
 """
 
 from __future__ import annotations
