@@ -213,9 +213,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--vocab-size", type=int)
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
-    parser.add_argument(
-        "--float32", action="store_true", help="for processors without AVX-512: 30 times as fast"
-    )
+    parser.add_argument("--float32", action="store_true", help="for processors without AVX-512: 30 times as fast")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--checkpoint-minutes", type=float, default=4)
     parser.add_argument("--evaluate-minutes", type=float, default=10)
