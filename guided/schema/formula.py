@@ -161,13 +161,13 @@ class Formulas:
         """`formula` with every atom of `values` replaced by a formula, all at once (a derivative, or a cofactor)."""
         top = abs(formula)
         keys = values.keys()
-        if self._atoms[top].isdisjoint(keys):
+        if keys.isdisjoint(self._atoms[top]):  # of the two, the smaller is walked through
             return formula
         reached, pending = {top}, [top]
         while pending:
             for part in self._arguments[pending.pop()]:
                 number = abs(part)
-                if number not in reached and not self._atoms[number].isdisjoint(keys):
+                if number not in reached and not keys.isdisjoint(self._atoms[number]):
                     reached.add(number)
                     pending.append(number)
         after: dict[int, int] = {}
@@ -217,9 +217,9 @@ class Formulas:
                     else:
                         parts.append(part)
                 if is_alive and fresh and parts:
-                    settled = [part for part in parts if not self.atoms(part).isdisjoint(fresh)]
+                    settled = [part for part in parts if not fresh.keys().isdisjoint(self.atoms(part))]
                     if settled:
-                        parts = [part for part in parts if self.atoms(part).isdisjoint(fresh)]
+                        parts = [part for part in parts if fresh.keys().isdisjoint(self.atoms(part))]
                         queue = [self.substitute(part, fresh) for part in reversed(settled)]
             if not is_alive:
                 continue
