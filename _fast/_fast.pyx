@@ -51,6 +51,7 @@ include "index.pyx"          # a recogniser met a vocabulary
 include "machine_index.pyx"  # the same for lexers and contexts
 include "indexes.pyx"        # the same for composed languages
 include "networks.pyx"       # the same for languages one after another
+include "cut_index.pyx"      # what every token does to the lexers of a Lark grammar
 include "grammar.pyx"        # a Lark grammar: lexemes, stacks, masks
 include "earley.pyx"         # the same for grammars that are not LALR
 include "filtered.pyx"       # an index and a rule about tokens
