@@ -1,4 +1,4 @@
-/* Weights of one block of logits: exp(logit - largest of the block), summed; float32 by vectors of 16.
+/* Weights of one block of logits: exp(logit - largest of the block), summed; float32 by vectors of 8.
  *
  * The loops are written with GCC's vector types, which become SSE, AVX2, AVX-512 or NEON, whatever the target has; where
  * the C library can choose at load time (x86-64 glibc), one binary holds three versions.  Other compilers take the plain
@@ -14,14 +14,14 @@
 #include <stdint.h>
 #include <string.h>
 
-#define BLOCK 256               /* logits a sum: sixteen vectors; near the square root of 128,000 */
+#define BLOCK 256               /* logits a sum: 32 vectors; near the square root of 128,000 */
 #define BLOCK_WORDS (BLOCK / 32)
 #define FAINTEST -87.0f         /* exp of less is below the normal float32 numbers: its weight is 0 */
 #define BIT(words, at) (((words)[(at) / 32] >> ((at) % 32)) & 1)
 
 #if defined(__GNUC__)
 
-#define LANES 16
+#define LANES 8                 /* what AVX2 holds: wider vectors are taken apart badly, at twice the time */
 #define VECTORS (BLOCK / LANES)
 typedef float floats __attribute__((vector_size(4 * LANES)));
 typedef float read_floats __attribute__((vector_size(4 * LANES), aligned(4), may_alias));  /* anywhere in memory */
@@ -34,25 +34,23 @@ typedef int32_t ints __attribute__((vector_size(4 * LANES)));
 #define VERSIONS
 #endif
 
-#define BITS_OF_LANES {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768}
-/* Masks (0 or -1 a lane) of the sixteen bits for vector `at`. */
-#define BITS(words, at) ((((ints){0} + (int32_t)((words)[(at) / 2] >> ((at) % 2 * LANES))) & bit_of) != 0)
+#define BITS_OF_LANES {1, 2, 4, 8, 16, 32, 64, 128}
+/* Masks (0 or -1 a lane) of the eight bits for vector `at`. */
+#define BITS(words, at) ((((ints){0} + (int32_t)((words)[(at) / 4] >> ((at) % 4 * LANES))) & bit_of) != 0)
 /* Where the mask is 0, `other` instead. */
 #define KEEP(mask, value, other) ((floats)(((ints)(value) & (mask)) | ((ints)(other) & ~(mask))))
 
-/* Every lane meets the one eight, four, two and one places away; then all hold the same. */
+/* Every lane meets the one four, two and one places away; then all hold the same. */
 #if defined(__clang__)
-#define AWAY_8(x) __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7)
-#define AWAY_4(x) __builtin_shufflevector(x, x, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11)
-#define AWAY_2(x) __builtin_shufflevector(x, x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13)
-#define AWAY_1(x) __builtin_shufflevector(x, x, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14)
+#define AWAY_4(x) __builtin_shufflevector(x, x, 4, 5, 6, 7, 0, 1, 2, 3)
+#define AWAY_2(x) __builtin_shufflevector(x, x, 2, 3, 0, 1, 6, 7, 4, 5)
+#define AWAY_1(x) __builtin_shufflevector(x, x, 1, 0, 3, 2, 5, 4, 7, 6)
 #else
-#define AWAY_8(x) __builtin_shuffle(x, (ints){8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7})
-#define AWAY_4(x) __builtin_shuffle(x, (ints){4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11})
-#define AWAY_2(x) __builtin_shuffle(x, (ints){2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13})
-#define AWAY_1(x) __builtin_shuffle(x, (ints){1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14})
+#define AWAY_4(x) __builtin_shuffle(x, (ints){4, 5, 6, 7, 0, 1, 2, 3})
+#define AWAY_2(x) __builtin_shuffle(x, (ints){2, 3, 0, 1, 6, 7, 4, 5})
+#define AWAY_1(x) __builtin_shuffle(x, (ints){1, 0, 3, 2, 5, 4, 7, 6})
 #endif
-#define FOLD(x, op) ((x) = op(x, AWAY_8(x)), (x) = op(x, AWAY_4(x)), (x) = op(x, AWAY_2(x)), (x) = op(x, AWAY_1(x)), (x)[0])
+#define FOLD(x, op) ((x) = op(x, AWAY_4(x)), (x) = op(x, AWAY_2(x)), (x) = op(x, AWAY_1(x)), (x)[0])
 #define LARGER(a, b) KEEP((a) > (b), a, b)
 #define PLUS(a, b) ((a) + (b))
 
@@ -136,6 +134,7 @@ static void weigh_narrow(const float *logits, int32_t n, const uint32_t *live, c
             room[at] = KEEP(BITS(live, at), room[at], nothing);
         logits = (const float *)room;
     }
+#pragma GCC unroll 4
     for (at = 0; at < VECTORS; at++) {     /* four side by side: one would wait for each comparison in turn */
         floats next = ((const read_floats *)logits)[at];
         four[at % 4] = LARGER(next, four[at % 4]);
@@ -166,6 +165,7 @@ static void weigh_narrow(const float *logits, int32_t n, const uint32_t *live, c
         found[1] = FOLD(known_sum, PLUS);
     }
     four[0] = four[1] = four[2] = four[3] = zero;
+#pragma GCC unroll 4
     for (at = 0; at < VECTORS; at++)
         four[at % 4] += known == NULL ? room[at] : KEEP(BITS(known, at), zero, room[at]);
     four[0] = (four[0] + four[1]) + (four[2] + four[3]);
