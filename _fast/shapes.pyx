@@ -103,7 +103,7 @@ cdef class Shape:
         return found
 
     cdef bint can_be_finished(self) except -1:
-        """Whether some array or object has the self."""
+        """Whether some array or object has the shape."""
         cdef int32_t place, n_members = self.n_needed
         if 0 <= self.at_most < max(self.n_needed, self.at_least):
             return False

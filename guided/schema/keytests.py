@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import count
 from string import ascii_lowercase
 from typing import Any
 
@@ -81,7 +82,7 @@ class KeyTests:
         tests = self.tests(residual)
         taken = residual.seen.union(residual.names)
         if not tests:
-            yield NO_TESTS, next(name for name in names_of_letters() if name not in taken)
+            yield NO_TESTS, next(fresh_names(taken))
             return
         found = self._fresh.get((tests, taken))
         if found is None:
@@ -136,10 +137,11 @@ class KeyTests:
         return restricted_dfa(alternatives, frozenset(accepted), self.limits)
 
 
-def names_of_letters() -> Iterator[str]:
-    """Names without end, short ones first: "", then one of each letter a, b, .. z in each length."""
-    yield ""
-    size = 0
-    while True:
-        size += 1
-        yield from (letter * size for letter in ascii_lowercase)
+def fresh_names(taken: frozenset[str]) -> Iterator[str]:
+    """Names not among those taken, without end, short ones first: "", then one of each letter in each length."""
+    if "" not in taken:
+        yield ""
+    for size in count(1):
+        for letter in ascii_lowercase:
+            if letter * size not in taken:
+                yield letter * size

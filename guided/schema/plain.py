@@ -7,11 +7,12 @@ where a value inside of one is plain again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from guided import _fast
 from guided.errors import LimitExceeded
 from guided.schema.contexts import JsonContexts
-from guided.schema.keytests import names_of_letters
+from guided.schema.keytests import fresh_names
 from guided.schema.locations import Goal
 from guided.schema.shapes import Shape
 from guided.schema.texts import MAX_COMPLETION
@@ -97,10 +98,4 @@ class Front:
 
     def fresh_names(self, taken: frozenset[str], n: int) -> list[str]:
         """Short names that are not among those taken."""
-        found: list[str] = []
-        for name in names_of_letters():
-            if len(found) == n:
-                break
-            if name not in taken:
-                found.append(name)
-        return found
+        return list(islice(fresh_names(taken), n))
