@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import math
 import statistics
 import sys
@@ -26,6 +25,7 @@ from typing import Any
 import numpy as np
 
 import guided
+from benchmarks.results_file import write_line
 from guided._fast import DEAD, Stream
 from guided.engines.asking import Asker
 from guided.engines.contexts import tree_of
@@ -310,14 +310,12 @@ def walk(
 
 def write(found: dict[str, Any]) -> None:
     """Add a line to the results."""
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
     line = {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "command": "python -m benchmarks.awrs " + " ".join(sys.argv[1:]),
         **found,
     }
-    with RESULTS.open("a", encoding="utf-8") as results:
-        results.write(json.dumps(line) + "\n")
+    write_line(RESULTS, line)
 
 
 def measure_particles(lm: Any, rounds: int) -> None:

@@ -25,6 +25,7 @@ import numpy as np
 import guided
 from benchmarks.awrs import table
 from benchmarks.awrs_tasks import MAX_TOKENS, TASKS, Remembering, Task, effective
+from benchmarks.results_file import write_line
 from guided.engines.posterior import Posterior
 
 Run = Callable[[Any, Task, int], Posterior]
@@ -257,15 +258,13 @@ def main() -> None:
         lm = guided.load(options.model, dtype="float32") if options.model else guided.tiny()
         methods = METHODS if options.method is None else [options.method]
         tasks = [make for make in TASKS if options.only in (None, make.__name__)]
-        options.out.parent.mkdir(parents=True, exist_ok=True)
         for make in tasks:
             found = {
                 "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
                 "command": "python -m benchmarks.awrs_quality " + " ".join(sys.argv[1:]),
                 "lines": measure(lm, make, options.runs, methods),
             }
-            with options.out.open("a", encoding="utf-8") as results:
-                results.write(json.dumps(found) + "\n")
+            write_line(options.out, found)
     lines = newest(options.out)
     heads = ["task", "method", "KL from the truth", "total variation", "runs without a text", "questions", "ms"]
     table(heads, rows_of(lines))

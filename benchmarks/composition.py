@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 import guided
+from benchmarks.results_file import write_line
 from guided import Constraint, Matcher, Vocabulary
 
 PERSON = {
@@ -146,8 +147,7 @@ def main() -> None:
         print(f"{name:<20} cold {cells[0]}   warm {cells[1]}")
     if options.write:
         line = {"date": datetime.now(timezone.utc).date().isoformat(), "version": guided.__version__, "forms": figures}
-        with (Path(__file__).parent / "results" / "composition.jsonl").open("a", encoding="utf-8") as out:
-            out.write(json.dumps(line) + "\n")
+        write_line(Path(__file__).parent / "results" / "composition.jsonl", line)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ Prints a table and appends one dated JSON line.  One core, medians over rounds; 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import time
@@ -21,7 +20,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.run import machine
+from benchmarks.results_file import machine, write_line
 
 N_FIELDS = 20
 BATCH = 8
@@ -136,9 +135,7 @@ def main() -> None:
         "versions": {"guided": guided.__version__, **{name: version(name) for name in ("torch", "transformers")}},
         **figures,
     }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    with options.out.open("a", encoding="utf-8") as results:
-        results.write(json.dumps(line) + "\n")
+    write_line(options.out, line)
 
 
 if __name__ == "__main__":

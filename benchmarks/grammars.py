@@ -232,7 +232,7 @@ def main() -> None:
     if options.child:
         one_engine(options)
         return
-    from benchmarks.run import machine
+    from benchmarks.results_file import machine, write_line
 
     names = options.grammars.split(",")
     rounds: dict[str, list[dict[str, Any]]] = {engine: [] for engine in options.engines.split(",")}
@@ -260,9 +260,7 @@ def main() -> None:
         f"--texts {options.texts} --seed {options.seed} --rounds {options.rounds}",
         "engines": engines,
     }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    with options.out.open("a", encoding="utf-8") as results:
-        results.write(json.dumps(line) + "\n")
+    write_line(options.out, line)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import guided
 from benchmarks.measure import resident_mb
 from benchmarks.reliability import longest_tokens, vocabularies
+from benchmarks.results_file import write_line
 from guided import Matcher, Vocabulary
 
 FACTORS = (1, 2, 4, 8)
@@ -200,8 +201,7 @@ def main() -> None:
         cells = [f"{slopes[name]:.2f}, {found[name][0]:.3g} to {found[name][-1]:.3g}" for name in FIGURES]
         print(f"| {axis} | {sizes[0]:,} to {sizes[-1]:,} | {' | '.join(cells)} |", flush=True)
     if options.write:
-        with (Path(__file__).parent / "results" / "growth.jsonl").open("a", encoding="utf-8") as out:
-            out.write(json.dumps(line) + "\n")
+        write_line(Path(__file__).parent / "results" / "growth.jsonl", line)
 
 
 if __name__ == "__main__":

@@ -214,7 +214,7 @@ def main() -> None:
     if options.child:
         one_engine(options)
         return
-    from benchmarks.run import machine
+    from benchmarks.results_file import machine, write_line
 
     engines = {engine: figures(run_engine(engine, options)) for engine in options.engines.split(",")}
     print(json.dumps(engines, indent=1))
@@ -227,9 +227,7 @@ def main() -> None:
         + (f" --schemas {options.schemas}" if options.schemas else ""),
         "engines": engines,
     }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    with options.out.open("a", encoding="utf-8") as results:
-        results.write(json.dumps(line) + "\n")
+    write_line(options.out, line)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import guided
+from benchmarks.results_file import write_line
 from guided import Matcher, Vocabulary
 
 GIGABYTE = 1 << 30
@@ -207,8 +208,7 @@ def main() -> None:
             "slowest": list(slowest),
             "took_s": round(time.perf_counter() - began, 1),
         }
-        with (Path(__file__).parent / "results" / "reliability.jsonl").open("a", encoding="utf-8") as out:
-            out.write(json.dumps(line) + "\n")
+        write_line(Path(__file__).parent / "results" / "reliability.jsonl", line)
     sys.exit(bool(failures))
 
 

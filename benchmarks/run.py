@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import signal
 import statistics
 import subprocess
@@ -26,6 +25,7 @@ from rich.table import Table
 
 from benchmarks.engines import FILES
 from benchmarks.patterns import PATTERNS
+from benchmarks.results_file import machine, write_line
 
 SLOW_S = 60.0
 # Figure, what it is, and the bar: a number to stay under, or a share of a rival's figure.
@@ -37,18 +37,6 @@ ROWS: list[tuple[str, str, float | tuple[float, str] | None]] = [
     ("vocabulary_cached_s", "vocabulary from its cache, s", 0.1),
     ("resident_mb", "resident memory: vocabulary, ten masks, MB", 60.0),
 ]
-
-
-def machine() -> dict[str, Any]:
-    """What the figures depend on: processor, cores, system, Python."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return {
-        "processor": names[0] if names else platform.processor(),
-        "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-    }
 
 
 def one_process(python: Path, engine: str, options: argparse.Namespace, patterns: list[str]) -> tuple[list[Any], int]:
@@ -169,9 +157,7 @@ def main() -> None:
         "command": f"python -m benchmarks.run --tokenizer {name} --rounds {options.rounds} --limit-s {options.limit_s}",
         "engines": engines,
     }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    with options.out.open("a", encoding="utf-8") as results:
-        results.write(json.dumps(line) + "\n")
+    write_line(options.out, line)
 
 
 if __name__ == "__main__":

@@ -277,7 +277,7 @@ def main() -> None:
     import transformers
 
     import guided
-    from benchmarks.run import machine
+    from benchmarks.results_file import machine, write_line
 
     torch.set_num_threads(1)
     transformers.utils.logging.disable_progress_bar()
@@ -295,9 +295,7 @@ def main() -> None:
         options.what: figures,
     }
     print(json.dumps(line, indent=1))
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    with options.out.open("a", encoding="utf-8") as results:
-        results.write(json.dumps(line) + "\n")
+    write_line(options.out, line)
 
 
 if __name__ == "__main__":
