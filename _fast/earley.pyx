@@ -7,6 +7,7 @@
 
 cdef enum:
     MAX_LEXEMES = 4_096           # running at one place of a text
+    MAX_WALKER_STATES = 100_000   # of walks for masks; about 0.5 kB each
 
 
 cdef class Earley(Recognizer):
@@ -120,12 +121,13 @@ cdef class Earley(Recognizer):
 cdef class EarleyIndex(Index):
     """Inner masks of the running lexemes, then the leaving tokens, asked by remainder of what follows."""
     cdef CutIndex lexemes
-    cdef Earley walker            # the grammar once more, for walks; see GrammarIndex
+    cdef Earley walker            # the grammar once more: its states are those of walks for masks, and are forgotten in time
 
     def __init__(self, Earley recognizer, vocab, int64_t max_mask_bytes):
         Index.__init__(self, recognizer, vocab, max_mask_bytes)
         self.walker = recognizer.twin()
         self.lexemes = CutIndex(recognizer.automaton, self.trie, self.n_words)
+        self.lexemes.ends, self.lexemes.here = recognizer.ends, recognizer.here
         self.lexemes.munch = recognizer.kernels.lookaheads.munch
 
     cdef int fill(self, state_t state, word_t* mask) except -1:
@@ -138,7 +140,7 @@ cdef class EarleyIndex(Index):
         cdef token_t token
         questions = []
         for kernel, lexeme in grammar.running[state]:
-            entry = self.lexemes.entry_for(lexeme, grammar.live[kernel] & grammar.ends[lexeme], grammar.ends, grammar.here)
+            entry = self.lexemes.entry_for(lexeme, grammar.live[kernel] & grammar.ends[lexeme])
             for word in range(self.n_words):
                 mask[word] |= entry.inner[word]
             for group in entry.leaving:
@@ -146,14 +148,15 @@ cdef class EarleyIndex(Index):
                 if after == DEAD_STATE:
                     continue
                 if after < 0:                         # in doubt, with all that goes on after the lexeme
-                    questions.extend(group.ended)
+                    for k in range(group.n_enders):
+                        questions.append(group.enders[k])
                     for number in range(group.n_segments):
                         segment = group.segments + number
                         for k in range(self.trie.first[segment.first_node], self.trie.first[segment.end_node]):
                             questions.append(self.trie.order[k])
                     continue
-                for token in group.ended:
-                    set_bit(mask, token)
+                for k in range(group.n_enders):
+                    set_bit(mask, group.enders[k])
                 after = grammar.saturate(after, 0)
                 group.merge_if_it_pays(self.trie)
                 if group.remainders is not None:

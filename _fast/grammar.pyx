@@ -7,10 +7,6 @@
 # Derivation: docs/theory/grammars.md.
 
 
-cdef enum:
-    MAX_WALKER_STATES = 100_000   # of walks for masks; about 0.5 kB each
-
-
 cdef class Grammar(Recognizer):
     """The language of a Lark grammar.
 
@@ -41,12 +37,6 @@ cdef class Grammar(Recognizer):
         start = tuple(sorted([pair for pair in start if self.can_start(pair[0], pair[1])]))
         if start:
             self.start = self.intern(start)
-
-    cdef Grammar twin(self):
-        """The same grammar with no states but the first; what the stacks said is shared."""
-        cdef Grammar made = Grammar(self.automaton, self.stacks, (), self.finish, max(self.max_states, 2 * MAX_WALKER_STATES))
-        made.entered = self.entered
-        return made
 
     cdef bint can_start(self, node, state_t lexeme):
         """Whether any text at all can follow a stack and the start of a lexeme: some lexeme, or the end."""
@@ -152,134 +142,210 @@ cdef class Grammar(Recognizer):
         return self.hypotheses[state]
 
 
+@cython.final
+cdef class Doubts:
+    """What only the whole stack decides, of a mask that was made for a stack cut off."""
+    cdef list groups              # Leaving: lexemes that would pop more than was kept
+    cdef bint after_end           # the lexeme that may have ended before the token would, or what follows it
+    cdef set tokens               # those in doubt after their first lexeme; they are asked one by one
+
+
 cdef class GrammarIndex(Index):
-    """Inner masks of the lexers, then the leaving tokens, asked by remainder of the stack that follows."""
+    """Inner masks of the lexers, then the leaving tokens: the next lexeme's entry for what is left of them, and so on."""
     cdef CutIndex lexemes
-    cdef Grammar walker           # the grammar once more: its states are those of walks for masks, and are forgotten in time
+    cdef dict doubts              # canonical state -> Doubts
 
     def __init__(self, Grammar recognizer, vocab, int64_t max_mask_bytes):
         Index.__init__(self, recognizer, vocab, max_mask_bytes)
-        self.walker = recognizer.twin()
+        self.doubts = {}
         self.lexemes = CutIndex(recognizer.automaton, self.trie, self.n_words)
+        self.lexemes.ends, self.lexemes.here = recognizer.ends, recognizer.here
         if recognizer.has_columns:
             self.lexemes.newlines = recognizer.stacks.lookaheads.newlines
             self.lexemes.tab = recognizer.stacks.tab
 
+    cdef int32_t row(self, state_t state) except -2:
+        """The row of the state with its stacks cut off, which many share, or one of its own where that leaves doubts."""
+        cdef Grammar grammar = <Grammar>self.recognizer
+        cdef int32_t found = self.rows.find(state)
+        cdef state_t canonical
+        cdef word_t* fresh
+        if found != NO_ROW:
+            return found
+        canonical = grammar.saturate(state, 0)
+        found = self.rows.find(canonical)
+        if found != NO_ROW and canonical != state and not (canonical in self.doubts or canonical in grammar.doubtful_ends):
+            return self.rows.share(state, found)
+        fresh = <word_t*>calloc(max(self.n_words, 1), sizeof(word_t))
+        if fresh == NULL:
+            raise MemoryError()
+        try:
+            if found == NO_ROW:
+                self.fill(canonical, fresh)
+                self.decide_end(canonical, fresh)
+                found = self.rows.add(canonical, fresh)
+            if canonical == state:
+                return found
+            if canonical not in self.doubts and canonical not in grammar.doubtful_ends:
+                return self.rows.share(state, found)
+            memcpy(fresh, self.rows.at(found), <size_t>self.n_words * sizeof(word_t))
+            self.resolve(grammar, state, canonical, fresh)
+            self.decide_end(state, fresh)
+            return self.rows.add(state, fresh)
+        finally:
+            free(fresh)
+
+    cdef int decide_end(self, state_t state, word_t* mask) except -1:
+        """EOS: whether the text may end is for the state to say, not for the tokens' text."""
+        cdef token_t token
+        for token in self.eos_ids:
+            if self.recognizer.accepting[state]:
+                set_bit(mask, token)
+            else:
+                clear_bit(mask, token)
+        return 0
+
     cdef int fill(self, state_t state, word_t* mask) except -1:
         cdef Grammar grammar = <Grammar>self.recognizer
         cdef tuple pairs = grammar.hypotheses[state]
-        cdef token_t token
-        doubtful = set()
-        if len(pairs) == 1:
-            self.fill_one(grammar, pairs[0][0], pairs[0][1], mask, doubtful)
+        cdef Doubts doubts = Doubts()
+        cdef state_t lexeme
+        doubts.groups, doubts.tokens = [], set()
+        if len(pairs) > 1:
+            self.unite(grammar, pairs, mask, doubts)
         else:
-            for pair in pairs:
-                self.add_row(grammar.intern((pair,)), mask, doubtful)
-        for token in self.eos_ids:                # EOS is decided by the state
-            clear_bit(mask, token)
-            doubtful.discard(token)
-        if state in grammar.doubtful_ends:
-            doubtful.update(self.eos_ids)
-        if doubtful:
-            self.doubtful[state] = [token for token in doubtful if not has_bit(mask, token)]
+            node, lexeme = pairs[0]
+            if lexeme >= 0:
+                self.fill_one(grammar, node, lexeme, mask, doubts)
+        self.ask(state, doubts.tokens, mask)              # of a stack that is whole
+        if doubts.groups or doubts.after_end or doubts.tokens:
+            self.doubts[state] = doubts
         return 0
 
-    cdef int walk_on(self, Trie trie, Grammar grammar, state_t state, word_t* mask, int32_t first_node, int32_t end_node,
-                     list questions) except -1:
-        """walk(), leaving no states behind in the grammar: a mask passes thousands that no text ever reaches."""
-        if self.walker.n_made > MAX_WALKER_STATES:
-            self.walker = grammar.twin()
-        return walk(trie, self.walker, self.walker.intern(<tuple>grammar.hypotheses[state]), self.path, mask, first_node,
-                    end_node, questions)
-
-    cdef int add_row(self, state_t state, word_t* mask, set doubtful) except -1:
-        """Unite the finished mask of another state with `mask`."""
-        cdef int32_t word
-        cdef state_t cut = self.recognizer.saturate(state, 0)
-        cdef const word_t* row = self.rows.at(self.row(cut))
-        for word in range(self.n_words):
-            mask[word] |= row[word]
-        doubtful.update(self.doubtful.get(cut, ()))
-        return 0
-
-    cdef int fill_one(self, Grammar grammar, node, state_t lexeme, word_t* mask, set doubtful) except -1:
+    cdef int fill_one(self, Grammar grammar, node, state_t lexeme, word_t* mask, Doubts doubts) except -1:
         """The tokens that one hypothesis can read."""
-        cdef LexerEntry entry
-        cdef Leaving group
-        cdef state_t after
-        cdef int32_t number, k
-        cdef Segment* segment
-        cdef token_t token
-        if lexeme < 0:
-            return 0
-        entry = self.lexemes.entry_for(lexeme, grammar.live[node] & grammar.ends[lexeme], grammar.ends, grammar.here)
+        cdef LexerEntry entry = self.lexemes.entry_for(lexeme, grammar.live[node] & grammar.ends[lexeme])
         memcpy(mask, entry.inner, <size_t>self.n_words * sizeof(word_t))
-        questions = []
-        for group in entry.leaving:
+        self.leave_lexeme(grammar, entry.leaving, node, mask, doubts.tokens, doubts.groups)
+        if grammar.here[lexeme] >= 0:
+            doubts.after_end = self.add_after_end(grammar, node, lexeme, mask, doubts.tokens)
+        return 0
+
+    cdef int unite(self, Grammar grammar, tuple pairs, word_t* mask, Doubts doubts) except -1:
+        """Add the rows of several hypotheses; doubts : told whether some have doubts, may be None."""
+        cdef int32_t word
+        cdef state_t one
+        cdef const word_t* row
+        for pair in pairs:
+            one = grammar.intern((pair,))
+            row = self.rows.at(self.row(one))
+            for word in range(self.n_words):
+                mask[word] |= row[word]
+            if doubts is not None and grammar.saturate(one, 0) == one and one in self.doubts:
+                doubts.after_end = True
+        return 0
+
+    cdef int resolve(self, Grammar grammar, state_t state, state_t canonical, word_t* mask) except -1:
+        """Add the tokens of which the row of the state with its stacks cut off was in doubt."""
+        cdef tuple pairs = grammar.hypotheses[state]
+        cdef state_t lexeme
+        cdef Doubts doubts
+        if len(pairs) > 1:
+            return self.unite(grammar, pairs, mask, None)
+        found = self.doubts.get(canonical)
+        if found is None:
+            return 0
+        doubts = <Doubts>found
+        node, lexeme = pairs[0]
+        tokens = set(doubts.tokens)
+        self.leave_lexeme(grammar, doubts.groups, node, mask, tokens, None)
+        if doubts.after_end:
+            self.add_after_end(grammar, node, lexeme, mask, tokens)
+        return self.ask(state, tokens, mask)
+
+    cdef int ask(self, state_t state, set tokens, word_t* mask) except -1:
+        """Add those of some tokens that a state can read."""
+        cdef token_t token
+        for token in tokens:
+            if not has_bit(mask, token) and self.after_token(state, token) >= 0:
+                set_bit(mask, token)
+        return 0
+
+    cdef int leave_lexeme(self, Grammar grammar, list groups, node, word_t* mask, set tokens, list in_doubt) except -1:
+        """Set the bits of the tokens that leave the lexeme of a stack; calls itself once per lexeme that a token may hold.
+
+        tokens : receives those that only the whole stack decides; but `in_doubt`, if a list, the groups of these.
+        """
+        cdef Leaving group
+        cdef int32_t k
+        for group in groups:
             place = grammar.stacks.moved(node, group.labels[1]) if len(group.labels) > 1 else node
             pairs = grammar.enter(place, group.labels[0])
             if not pairs:
                 continue
-            for token in group.ended:
-                set_bit(mask, token)
-            if pairs[0][0] < 0:                       # in doubt, with all that goes on after the lexeme
-                for number in range(group.n_segments):
-                    segment = group.segments + number
-                    for k in range(self.trie.first[segment.first_node], self.trie.first[segment.end_node]):
-                        questions.append(self.trie.order[k])
+            for k in range(group.n_enders):
+                set_bit(mask, group.enders[k])
+            if not group.n_segments:
                 continue
-            after = grammar.saturate(grammar.intern(pairs), 0)
-            group.merge_if_it_pays(self.trie)
-            if group.remainders is not None:
-                self.walk_on(group.remainders, grammar, after, mask, 1, group.remainders.n_nodes, questions)
+            if pairs[0][0] >= 0:
+                self.read_on(grammar, group, pairs, mask, tokens)
+            elif in_doubt is not None:
+                in_doubt.append(group)
             else:
-                for number in range(group.n_segments):
-                    segment = group.segments + number
-                    self.walk_on(self.trie, grammar, after, mask, segment.first_node, segment.end_node, questions)
-        doubtful.update(questions)
-        if grammar.here[lexeme] >= 0:                 # the lexeme may end before the token
-            pairs = grammar.enter(node, grammar.here[lexeme])
-            if pairs and pairs[0][0] < 0:
-                doubtful.update(self.all_tokens())
-            elif pairs:
-                self.add_after_end(grammar, lexeme, pairs, mask, doubtful)
+                group.list_into(self.trie, tokens)
         return 0
 
-    cdef int add_after_end(self, Grammar grammar, state_t lexeme, tuple pairs, word_t* mask, set doubtful) except -1:
-        """Add the tokens that the hypotheses `pairs` read, where the lexeme before it ended in the state `lexeme`.
+    cdef int read_on(self, Grammar grammar, Leaving group, tuple pairs, word_t* mask, set tokens) except -1:
+        """Set the bits of a group's tokens whose rest one of the hypotheses behind their first lexeme can read."""
+        cdef LexerEntry entry
+        cdef state_t lexeme
+        for node, lexeme in pairs:
+            if lexeme >= 0:
+                node = grammar.stacks.cut(node)
+                entry = self.lexemes.entry_behind(group, lexeme, grammar.live[node] & grammar.ends[lexeme])
+                entry.add_to(mask, self.n_words)
+                self.leave_lexeme(grammar, entry.leaving, node, mask, tokens, None)
+        return 0
+
+    cdef bint add_after_end(self, Grammar grammar, node, state_t lexeme, word_t* mask, set tokens) except -1:
+        """Add the tokens of which the first byte is behind the running lexeme; returns whether there are doubts of them.
 
         A token whose first byte the lexeme could not have read is allowed as if the lexeme were long forgotten: that mask
-        is shared by all lexemes.  The others are read one by one, bound not to make the lexeme longer.
+        is shared by all lexemes.  The others are read bound not to make the lexeme longer.
         """
-        cdef int32_t word, node = 1, k
-        cdef state_t bound = grammar.saturate(grammar.intern(pairs), 0), free_state, after
-        cdef state_t bare = grammar.automaton.bare(lexeme)
-        cdef token_t token
+        cdef int32_t word
+        cdef LexerEntry bound
+        cdef state_t unbound
         cdef const word_t* row
-        pairs = grammar.stacks.begin_free(pairs[0][0], lexeme)
-        pairs = tuple(sorted([pair for pair in pairs if grammar.can_start(pair[0], pair[1])]))
-        free_state = grammar.saturate(grammar.intern(pairs), 0)
-        row = self.rows.at(self.row(free_state))
-        memcpy(self.scratch, row, <size_t>self.n_words * sizeof(word_t))
-        questions = set(self.doubtful.get(free_state, ()))
-        asked = []
-        while node < self.trie.n_nodes:
-            after = grammar.automaton.after(bare, self.trie.byte[node])
-            if after != DEAD_STATE:
-                for k in range(self.trie.first[node], self.trie.first[node + self.trie.subtree[node]]):
-                    token = self.trie.order[k]
-                    clear_bit(self.scratch, token)
-                    questions.discard(token)
-                if after < 0 or <int32_t>grammar.automaton.labels_of[after] < 0:
-                    self.walk_on(self.trie, grammar, bound, mask, node, node + self.trie.subtree[node], asked)
-            node += self.trie.subtree[node]
+        cdef tuple pairs = grammar.enter(node, grammar.here[lexeme])
+        if not pairs:
+            return False
+        if pairs[0][0] < 0:
+            return True
+        bound = self.lexemes.bound(grammar.automaton.bare(lexeme))
+        self.read_on(grammar, <Leaving>bound.leaving[0], pairs, mask, tokens)
+        pairs = tuple(sorted([pair for pair in grammar.stacks.begin_free(pairs[0][0], lexeme)
+                              if grammar.can_start(pair[0], pair[1])]))
+        if not pairs:
+            return False
+        unbound = grammar.intern(pairs)
+        row = self.rows.at(self.row(unbound))
         for word in range(self.n_words):
-            mask[word] |= self.scratch[word]
-        doubtful.update(questions)
-        doubtful.update(asked)
-        return 0
+            mask[word] |= row[word] & bound.inner[word]
+        return grammar.saturate(unbound, 0) == unbound and unbound in self.doubts
 
-    cdef list all_tokens(self):
-        """All tokens that stand for text."""
+    cdef set doubtful_tokens(self, state_t state):
+        cdef Grammar grammar = <Grammar>self.recognizer
+        cdef Doubts doubts
+        cdef Leaving group
         cdef int32_t k
-        return [self.trie.order[k] for k in range(self.trie.first[self.trie.n_nodes])]
+        found = self.doubts.get(state)
+        if found is None:
+            return set()
+        doubts = <Doubts>found
+        if doubts.after_end:
+            return {self.trie.order[k] for k in range(self.trie.first[self.trie.n_nodes])}
+        tokens = set(doubts.tokens)
+        for group in doubts.groups:
+            group.list_into(self.trie, tokens)
+        return tokens

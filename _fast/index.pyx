@@ -140,6 +140,10 @@ cdef class Index:
         """Set the bits of the tokens that may follow a canonical state; EOS apart."""
         return walk(self.trie, self.recognizer, state, self.path, mask, 1, self.trie.n_nodes, None)
 
+    cdef set doubtful_tokens(self, state_t state):
+        """Tokens that the row of a canonical state leaves out though texts that share it may allow them."""
+        return set(self.doubtful.get(state, ()))
+
     def mask_into(self, state_t state, word_t[::1] out) -> None:
         """Write the mask of a state into `out`, uint32[n_words]; all zeros after the end (DEAD or FINISHED)."""
         if out.shape[0] != self.n_words:

@@ -92,19 +92,19 @@ cdef int known_of_grammar(GrammarIndex index, state_t state, word_t[::1] accepte
     for node, lexeme in <tuple>grammar.hypotheses[state]:
         if lexeme < 0:
             continue
-        entry = index.lexemes.entry_for(lexeme, grammar.live[node] & grammar.ends[lexeme], grammar.ends, grammar.here)
+        entry = index.lexemes.entry_for(lexeme, grammar.live[node] & grammar.ends[lexeme])
         for word in range(index.n_words):
             accepted[word] |= entry.inner[word]
         for group in entry.leaving:
-            if grammar.enter(node, group.labels[0]) is None:
+            if not grammar.enter(node, group.labels[0]):
                 continue
-            for token in group.ended:
-                set_bit(&accepted[0], token)
+            for k in range(group.n_enders):
+                set_bit(&accepted[0], group.enders[k])
             for number in range(group.n_segments):
                 segment = group.segments + number
                 for k in range(trie.first[segment.first_node], trie.first[segment.end_node]):
                     set_bit(&undecided[0], trie.order[k])
-        may_end_before |= grammar.here[lexeme] >= 0 and grammar.enter(node, grammar.here[lexeme]) is not None
+        may_end_before |= grammar.here[lexeme] >= 0 and bool(grammar.enter(node, grammar.here[lexeme]))
     if may_end_before:                                # then any text may follow, as far as the lexeme knows
         for k in range(trie.first[trie.n_nodes]):
             set_bit(&undecided[0], trie.order[k])

@@ -132,7 +132,7 @@ cdef bint returns(Recognizer language, state_t state, state_t back, int32_t utf8
             continue                                     # as the byte before
         last_column, last_rest = language.byte_class[byte], rest
         after = language.after(state, <uint8_t>byte)
-        if after == DEAD_STATE or (rest == 0 and after != back):
+        if after < 0 or (rest == 0 and after != back):
             return False
         if rest and (language.accepting[after] or not returns(language, after, back, rest)):
             return False

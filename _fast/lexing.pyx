@@ -38,8 +38,7 @@ cdef class Leaving:
     """The tokens that end the lexeme with the same labels."""
     cdef tuple labels             # of the lexeme
     cdef int32_t label_set        # their number (places.pyx)
-    cdef list ended               # tokens that end exactly with the lexeme
-    cdef token_t* enders          # the same, [n_enders], for LexerIndex
+    cdef token_t* enders          # [n_enders] tokens that end exactly with the lexeme
     cdef int32_t n_enders, enders_capacity
     cdef Segment* segments        # what goes on after the lexeme
     cdef int32_t n_segments, capacity
@@ -77,6 +76,14 @@ cdef class Leaving:
             self.segments = segments
         self.segments[self.n_segments] = Segment(first_node, end_node, depth)
         self.n_segments += 1
+        return 0
+
+    cdef int list_into(self, Trie trie, set tokens) except -1:
+        """Add the tokens that go on after the lexeme to a set."""
+        cdef int32_t number, k
+        for number in range(self.n_segments):
+            for k in range(trie.first[self.segments[number].first_node], trie.first[self.segments[number].end_node]):
+                tokens.add(trie.order[k])
         return 0
 
     cdef LexerEntry chain_with(self, LexerIndex index, state_t state, int32_t pays_from):
@@ -379,7 +386,7 @@ cdef class LexerIndex:
             found = groups.get(number)
             if found is None:
                 group = groups[number] = Leaving()
-                group.label_set, group.labels, group.ended = number, _LABEL_SETS[number], []
+                group.label_set, group.labels = number, _LABEL_SETS[number]
             else:
                 group = <Leaving>found
         if first_node < end_node:

@@ -132,7 +132,7 @@ cdef class NetworkIndex(Index):
             found = self.indexes[part] = make_index(part, self.vocab, self.part_bytes)
         index = <Index>found
         memcpy(mask, index.rows.at(index.row(inner)), <size_t>self.n_words * sizeof(word_t))
-        doubtful.update(index.doubtful.get(inner, ()))
+        doubtful.update(index.doubtful_tokens(inner))
         begins = network.bytes_after(position)
         if begins:
             self.add_crossing(network, position, inner, self.skeleton(begins, network.closing[position]), mask, doubtful)
