@@ -200,7 +200,7 @@ class Completion:
         for node in reversed(chain):
             known, found = found, {}
             state = self.stacks.state[node]
-            for outcome, asked in self.stacks.classes[self.stacks.follow[node]].items():
+            for outcome, asked in self.stacks.classes[self.stacks.class_of(node)].items():
                 origin, more = self.outcomes.names[outcome]
                 for lookahead in bits(asked):
                     text: Text | None

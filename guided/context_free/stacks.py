@@ -17,8 +17,12 @@ from guided.context_free.readings import END_OF_TEXT, bits
 from guided.context_free.source import Indents, Table
 from guided.errors import LimitExceeded
 
-NOWHERE = -1
+NOWHERE = NOT_ASKED = -1
 Hypothesis = tuple[int, int]  # (stack, state of the automaton)
+# Of a state with a node on top that is popped with an outcome under some lookaheads: (outcome, those that lead to an end
+# whatever is below, [(outcome below, those that are alive if they are so there)], [(outcome below, lookaheads one of
+# which must be alive there, those that are alive then)]).
+Question = tuple[int, int, list[tuple[int, int]], list[tuple[int, int, int]]]
 IN_DOUBT = -4  # below the bottom of a stack that was cut off
 CUT_DEPTH = 4  # states that a cut stack keeps; with 6 there are three times as many, and each costs its tokens
 MAX_REDUCTIONS = 1_000_000  # between two lexemes
@@ -45,25 +49,25 @@ class Stacks:
         self.names = names
         self.parent: list[int] = []
         self.state: list[int] = []
-        self.live: list[int] = []
+        self.live: list[Any] = []  # int; None where it is not known yet
         self.whole: list[bool] = []  # node -> whether nothing was cut off
-        self.follow: list[int] = []  # node -> class
+        self._follow: list[int] = []  # node -> class, NOT_ASKED
         self.classes: list[dict[int, int]] = [{}]  # class 0: below the bottom, where nothing can follow
         self._class_numbers: dict[frozenset[tuple[int, int]], int] = {frozenset(): 0}
-        self._made: dict[tuple[int, int], tuple[int, int]] = {}  # (class below, state) -> (live, class)
+        self._lives: dict[tuple[int, int], int] = {}  # (class below, state) -> live lookaheads
+        self._classes_on: dict[tuple[int, int], int] = {}  # (class below, state) -> class
         self._nodes: dict[tuple[int, int], int] = {}
-        self._shifts: dict[tuple[int, int], int] = {}
-        self._over: dict[tuple[int, int, int], dict[int, int]] = {}
-        self._asked: dict[int, dict[int, int]] = {}
+        self._shifts: dict[tuple[int, int, int], int] = {}  # (node below, state on top, terminal) -> node
+        self._asked: dict[int, list[Question]] = {}
         self._cuts: dict[int, int] = {}
         self.level: list[int] = []  # node -> brackets that are open
         self._below: list[tuple[int, int]] = []  # -2 - k is below a cut: (class, brackets that are open, at most many)
         self._below_numbers: dict[tuple[int, int], int] = {}
         self._brackets = brackets(table, lookaheads.lexers.source.indents)
-        self.bottom = self.push(NOWHERE, table.start)
+        self.bottom = self.settle(self.push(NOWHERE, table.start))
 
     def push(self, below: int, state: int) -> int:
-        """The node of `state` on top of `below`."""
+        """The node of `state` on top of `below`; what is live there is not known before settle()."""
         key = (below, state)
         node = self._nodes.get(key)
         if node is None:
@@ -72,18 +76,35 @@ class Stacks:
                     "max_states", self.max_states, len(self.state) + 1, "the parser's stack, at this point of the text,"
                 )
             node = self._nodes[key] = len(self.state)
-            live, follow = self._liveness(self._class_of(below), state)
             self.parent.append(below)
             self.state.append(state)
             self.level.append(self._brackets[state] + self._level_of(below))
-            self.live.append(live)
+            self.live.append(None)
             self.whole.append(below == NOWHERE or (below >= 0 and self.whole[below]))
-            self.follow.append(follow)
+            self._follow.append(NOT_ASKED)
         return node
 
-    def _class_of(self, below: int) -> int:
+    def settle(self, node: int) -> int:
+        """The same node, with its live lookaheads found out: most nodes are only passed, between two reductions."""
+        if self.live[node] is None:
+            self.live[node] = self._live_on(self._class_below(self.parent[node]), self.state[node])
+        return node
+
+    def class_of(self, node: int) -> int:
+        """The class of a node: all that liveness on top of it depends on."""
+        asked = []
+        while self._follow[node] == NOT_ASKED:
+            asked.append(node)
+            if self.parent[node] < 0:
+                break
+            node = self.parent[node]
+        for node in reversed(asked):
+            self._follow[node] = self._class_on(self._class_below(self.parent[node]), self.state[node])
+        return self._follow[asked[0] if asked else node]
+
+    def _class_below(self, below: int) -> int:
         """The class of a node; of NOWHERE, and of what was below a cut (-2 - class)."""
-        return self.follow[below] if below >= 0 else 0 if below == NOWHERE else self._below[-2 - below][0]
+        return self.class_of(below) if below >= 0 else 0 if below == NOWHERE else self._below[-2 - below][0]
 
     def _level_of(self, below: int) -> int:
         return self.level[below] if below >= 0 else 0 if below == NOWHERE else self._below[-2 - below][1]
@@ -99,12 +120,13 @@ class Stacks:
                 below = self.parent[below]
             found = node
             if below >= 0:
-                key = (self.follow[below], min(self.level[below], CUT_DEPTH + 2))
+                key = (self.class_of(below), min(self.level[below], CUT_DEPTH + 2))
                 found = self._below_numbers.setdefault(key, -2 - len(self._below))
                 if -2 - found == len(self._below):
                     self._below.append(key)
                 for state in reversed(states):
                     found = self.push(found, state)
+                self.live[found] = self.live[node]
             self._cuts[node] = found
         return found
 
@@ -112,40 +134,41 @@ class Stacks:
         """The stack after a terminal; NOWHERE if the table has no action; IN_DOUBT.  Only asked where the
         terminal is live.
         """
-        key = (node, terminal)
-        found = self._shifts.get(key)
-        if found is not None:
-            return found
-        passed = [key]
+        below, state = self.parent[node], self.state[node]  # the top, as a pair: one that is reduced is never a node
+        passed = []
         found = NOWHERE
         for _ in range(MAX_REDUCTIONS):
-            action = self.actions[self.state[node]].get(terminal)
+            key = (below, state, terminal)
+            known = self._shifts.get(key)
+            if known is not None:
+                found = known
+                break
+            passed.append(key)
+            action = self.actions[state].get(terminal)
             if action is None:
                 break
             if action[0]:
                 target = action[1]
+                node = self.push(below, state)
                 if self.table.also and self.level[node] == 1:  # closing the last bracket leads outside
-                    target = self.table.also.get((self.state[node], self.names[terminal]), target)
-                found = self.push(node, target)
+                    target = self.table.also.get((state, self.names[terminal]), target)
+                found = self.settle(self.push(node, target))
                 break
             origin, size = self.table.rules[action[1]]
-            for _ in range(size):
-                node = self.parent[node]
-                if node < 0:
+            if not size:
+                below = self.push(below, state)
+            for _ in range(size - 1):
+                if below < 0:
                     break
-            if node < 0:
+                below = self.parent[below]
+            if below < 0:
                 found = IN_DOUBT
                 break
-            node = self.push(node, self.table.gotos[self.state[node]][origin])
-            passed.append((node, terminal))
-            known = self._shifts.get(passed[-1])
-            if known is not None:
-                found = known
-                break
+            state = self.table.gotos[self.state[below]][origin]
         else:
             raise LimitExceeded("max_states", MAX_REDUCTIONS, MAX_REDUCTIONS + 1, "one lexeme, in reductions,")
-        for step in passed:
-            self._shifts[step] = found
+        for key in passed:
+            self._shifts[key] = found
         return found
 
     def enter(self, node: int, lookahead: int) -> tuple[Hypothesis, ...]:
@@ -197,46 +220,51 @@ class Stacks:
 
     # ---- liveness ----
 
-    def _liveness(self, below: int, state: int) -> tuple[int, int]:
-        """(live lookaheads, class) of a node from the class of the node below it."""
+    def _live_on(self, below: int, state: int) -> int:
+        """The live lookaheads of a node of `state`, from the class of the node below it."""
         key = (below, state)
-        found = self._made.get(key)
+        found = self._lives.get(key)
         if found is None:
             known = self.classes[below]
-            live = 0
+            found = 0
             for outcome, mask in self.outcomes.reduced[state].items():
-                live |= known.get(outcome, 0) & mask
+                found |= known.get(outcome, 0) & mask
             for lookaheads, outcomes in self.outcomes.popped(state):
-                if FINISHED in outcomes or any(known.get(outcome, 0) & after for outcome, after in outcomes.items()):
-                    live |= lookaheads
+                if lookaheads & ~found and (
+                    FINISHED in outcomes or any(known.get(outcome, 0) & after for outcome, after in outcomes.items())
+                ):
+                    found |= lookaheads
+            self._lives[key] = found
+        return found
+
+    def _class_on(self, below: int, state: int) -> int:
+        """The class of a node of `state`, from the class of the node below it."""
+        key = (below, state)
+        found = self._classes_on.get(key)
+        if found is None:
+            known = self.classes[below]
             follow: dict[int, int] = {}
-            for outcome, asked in self._questions(state).items():
-                less = self.outcomes.less[outcome]
-                if less >= 0:
-                    alive = known.get(less, 0) & asked
-                else:
-                    alive = 0
-                    for lookahead in bits(asked):
-                        results = self._after_goto(state, outcome, lookahead)
-                        if FINISHED in results or any(
-                            known.get(result, 0) & after for result, after in results.items()
-                        ):
-                            alive |= 1 << lookahead
+            for outcome, alive, itself, others in self._questions(state):
+                for result, lookaheads in itself:
+                    alive |= known.get(result, 0) & lookaheads
+                for result, after, lookaheads in others:
+                    if lookaheads & ~alive and known.get(result, 0) & after:
+                        alive |= lookaheads
                 if alive:
                     follow[outcome] = alive
             content = frozenset(follow.items())
-            number = self._class_numbers.get(content)
-            if number is None:
-                number = self._class_numbers[content] = len(self.classes)
+            found = self._class_numbers.get(content)
+            if found is None:
+                found = self._class_numbers[content] = len(self.classes)
                 self.classes.append(follow)
-            found = self._made[key] = (live, number)
+            self._classes_on[key] = found
         return found
 
-    def _questions(self, state: int) -> dict[int, int]:
-        """The outcomes that nodes on top of `state` may ask for, with their lookaheads."""
+    def _questions(self, state: int) -> list[Question]:
+        """What nodes on top of `state` may ask it, and how the class of the node below `state` answers."""
         found = self._asked.get(state)
         if found is None:
-            found = self._asked[state] = {}
+            asked: dict[int, int] = {}
             above = set(self.table.gotos[state].values())
             for name, (shifts, argument) in self.table.actions[state].items():
                 if shifts:
@@ -246,22 +274,31 @@ class Stacks:
                 for outcomes in (self.outcomes.reduced[top], *(each for _, each in self.outcomes.popped(top))):
                     for outcome, after in outcomes.items():
                         if outcome != FINISHED:
-                            found[outcome] = found.get(outcome, 0) | after
+                            asked[outcome] = asked.get(outcome, 0) | after
+            found = self._asked[state] = [self._question(state, *question) for question in asked.items()]
         return found
 
-    def _after_goto(self, state: int, outcome: int, lookahead: int) -> dict[int, int]:
-        key = (state, outcome, lookahead)
-        found = self._over.get(key)
-        if found is None:
-            target = self.table.gotos[state].get(self.outcomes.names[outcome][0])
-            if target is None:
-                found = {}
-            elif lookahead == END_OF_TEXT and target == self.table.end:
-                found = {FINISHED: 1}
-            else:
-                found = self.outcomes.over(state, target, 1 << lookahead)
-            self._over[key] = found
-        return found
+    def _question(self, state: int, outcome: int, asked: int) -> Question:
+        less = self.outcomes.less[outcome]
+        if less >= 0:
+            return outcome, 0, [(less, asked)], []
+        target = self.table.gotos[state].get(self.outcomes.names[outcome][0])
+        alive = 0
+        itself: dict[int, int] = {}
+        others: dict[tuple[int, int], int] = {}
+        for lookahead in bits(asked) if target is not None else ():
+            bit = 1 << lookahead
+            if lookahead == END_OF_TEXT and target == self.table.end:
+                alive |= bit
+                continue
+            for result, after in self.outcomes.over(state, target, bit).items():
+                if result == FINISHED:
+                    alive |= bit
+                elif after == bit:
+                    itself[result] = itself.get(result, 0) | bit
+                else:
+                    others[result, after] = others.get((result, after), 0) | bit
+        return outcome, alive, list(itself.items()), [(*key, lookaheads) for key, lookaheads in others.items()]
 
 
 def brackets(table: Table, indents: Indents | None) -> list[int]:
