@@ -63,7 +63,6 @@ cdef class CutIndex(LexerIndex):
         """Read all tokens, or what is left of those that leave the lexeme `before`."""
         cdef LexerEntry entry = LexerEntry()
         cdef int32_t number, n_states = <int32_t>len(self.ends)
-        entry.clear(self.n_words)
         if n_states > self.n_kinds:
             free(self.kind)
             self.n_kinds = 2 * n_states
@@ -74,14 +73,13 @@ cdef class CutIndex(LexerIndex):
         memset(self.kind, NOT_SEEN, n_states)
         groups = {}
         if before is None:
+            entry.clear(self.n_words)
             self.read_run(entry, groups, state, wanted, 1, self.trie.n_nodes)
         else:
             for number in range(before.n_segments):
                 self.read_run(entry, groups, state, wanted, before.segments[number].first_node, before.segments[number].end_node)
         entry.leaving = list(groups.values())
-        if before is not None:
-            entry.thin(self.n_words)
-        entry.weigh(self.n_words, False)
+        entry.weigh(self.n_words, False, before is None)
         return entry
 
     cdef int read_run(self, LexerEntry entry, dict groups, state_t start, wanted, int32_t node, int32_t end_node) except -1:

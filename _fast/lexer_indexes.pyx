@@ -39,15 +39,13 @@ cdef class DisjointIndex(LexerIndex):
         cdef LexerIndex index
         if state != self.lexer.start:
             return LexerIndex.chain(self, before, state)
-        entry.clear(self.n_words)
         entry.leaving = []
         for index, begin in zip(self.indexes, self.begins):
             if begin == DEAD_STATE:
                 continue
             part = before.chain_with(index, begin, 1)
-            part.add_to(entry.inner, self.n_words)
+            entry.unite(part, self.n_words)
             entry.leaving += part.leaving
-        entry.thin(self.n_words)
         entry.weigh(self.n_words, True)
         return entry
 

@@ -14,7 +14,7 @@ cdef enum:
     MERGE_UP_TO_TOKENS = 16_384
     MERGE_AFTER_USES = 8
     CHAIN_AFTER_USES = 2          # the second context that reads on with the same lexer
-    MAX_FEW = 256                 # tokens that are listed rather than kept as a mask
+    MAX_FEW = 512                 # tokens that are listed rather than kept as a mask
     MAX_CHAINED = 64              # lexers that read on after one group
     MAX_LEXERS = 2048             # lexers whose indexes are kept for the next request
     MAX_LEXER_BYTES = 128 << 20   # inner masks and leaving tokens of the whole process; beyond it all are dropped and made anew
@@ -145,7 +145,7 @@ cdef class LexerEntry:
     """One lexer state's view of the vocabulary."""
     cdef word_t* inner            # [n_words] tokens that stay inside the lexeme; NULL if those are listed in `few`
     cdef token_t* few             # [n_few]
-    cdef int32_t n_few
+    cdef int32_t n_few, few_capacity
     cdef LexerEntry owner         # the entry whose memory `inner` is; None if it is this one's own
     cdef list leaving             # list[Leaving]
     cdef int64_t n_bytes          # memory, estimated
@@ -157,23 +157,49 @@ cdef class LexerEntry:
             free(self.inner)
         free(self.few)
 
-    cdef int thin(self, int32_t n_words) except -1:
-        """List the tokens instead, if they are few."""
-        cdef int32_t word, number, n_found = 0
-        for word in range(n_words):
-            n_found += __builtin_popcount(self.inner[word])
-        if n_found > MAX_FEW:
-            return 0
-        self.few = <token_t*>malloc(<size_t>max(n_found, 1) * sizeof(token_t))
-        if self.few == NULL:
+    cdef int clear(self, int32_t n_words) except -1:
+        """Memory for an inner mask of no tokens; without it tokens are listed."""
+        self.inner = <word_t*>calloc(max(n_words, 1), sizeof(word_t))
+        if self.inner == NULL:
             raise MemoryError()
-        for word in range(n_words):
-            for number in range(32 if self.inner[word] else 0):
-                if self.inner[word] >> number & 1:
-                    self.few[self.n_few] = 32 * word + number
-                    self.n_few += 1
-        free(self.inner)
-        self.inner = NULL
+        return 0
+
+    cdef inline int stay(self, Trie trie, int32_t first_node, int32_t end_node) except -1:
+        """The tokens of a run of nodes stay inside."""
+        cdef int32_t k, first = trie.first[first_node], n_tokens = trie.first[end_node] - first
+        if self.inner != NULL:
+            for k in range(first, first + n_tokens):
+                set_bit(self.inner, trie.order[k])
+        elif n_tokens:
+            self.list_tokens(trie.order + first, n_tokens)
+        return 0
+
+    cdef int list_tokens(self, const token_t* tokens, int32_t n_tokens) except -1:
+        """Add tokens to the list."""
+        self.few = <token_t*>grow(self.few, self.n_few + n_tokens, &self.few_capacity, sizeof(token_t))
+        memcpy(self.few + self.n_few, tokens, <size_t>n_tokens * sizeof(token_t))
+        self.n_few += n_tokens
+        return 0
+
+    cdef int unite(self, LexerEntry other, int32_t n_words) except -1:
+        """Add the tokens that stay inside in another entry."""
+        if self.inner == NULL and other.inner != NULL:
+            self.unlist(n_words)
+        if self.inner != NULL:
+            other.add_to(self.inner, n_words)
+        elif other.n_few:
+            self.list_tokens(other.few, other.n_few)
+        return 0
+
+    cdef int unlist(self, int32_t n_words) except -1:
+        """Make a mask of the list."""
+        cdef int32_t n_few = self.n_few
+        self.clear(n_words)
+        self.n_few = 0
+        for k in range(n_few):
+            set_bit(self.inner, self.few[k])
+        free(self.few)
+        self.few, self.few_capacity = NULL, 0
         return 0
 
     cdef inline void add_to(self, word_t* mask, int32_t n_words) noexcept:
@@ -185,27 +211,19 @@ cdef class LexerEntry:
         for k in range(self.n_few):
             set_bit(mask, self.few[k])
 
-    cdef int clear(self, int32_t n_words) except -1:
-        """Memory for an inner mask of no tokens."""
-        self.inner = <word_t*>calloc(max(n_words, 1), sizeof(word_t))
-        if self.inner == NULL:
-            raise MemoryError()
-        return 0
+    cdef int weigh(self, int32_t n_words, bint is_shared, bint merges=True) except -1:
+        """Count the memory of a finished entry.
 
-    cdef inline void stay(self, Trie trie, int32_t first_node, int32_t end_node) noexcept:
-        """The tokens of a run of nodes stay inside."""
-        cdef int32_t k
-        for k in range(trie.first[first_node], trie.first[end_node]):
-            set_bit(self.inner, trie.order[k])
-
-    cdef int weigh(self, int32_t n_words, bint is_shared) except -1:
-        """Count the memory of a finished entry.  is_shared : its leaving tokens are those of other entries."""
+        is_shared : its leaving tokens are those of other entries.      merges : tries of remainders may be made of them.
+        """
         global lexer_bytes
         cdef Leaving group
-        self.n_bytes = 4 * self.n_few if self.inner == NULL else <int64_t>n_words * 4
+        if self.n_few > MAX_FEW:
+            self.unlist(n_words)
+        self.n_bytes = 4 * self.few_capacity if self.inner == NULL else <int64_t>n_words * 4
         for group in self.leaving if not is_shared else ():
             self.n_bytes += 4 * group.enders_capacity + group.capacity * <int64_t>sizeof(Segment)
-            if group.n_tokens <= MERGE_UP_TO_TOKENS:
+            if merges and group.n_tokens <= MERGE_UP_TO_TOKENS:
                 self.n_bytes += 60 * group.n_tokens       # the trie of remainders, should it be made
         lexer_bytes += self.n_bytes
         return 0
@@ -284,12 +302,10 @@ cdef class LexerIndex:
         """The entry of `state` for what is left of the tokens that leave another lexeme, which must not be empty here."""
         cdef LexerEntry entry = LexerEntry()
         cdef int32_t number
-        entry.clear(self.n_words)
         groups = {}
         for number in range(before.n_segments):
             self.walk(entry, groups, state, before.segments[number].first_node, before.segments[number].end_node)
         entry.leaving = list(groups.values())
-        entry.thin(self.n_words)
         entry.weigh(self.n_words, False)
         return entry
 
