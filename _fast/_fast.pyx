@@ -43,6 +43,7 @@ include "threads.pyx"        # the program of a grammar's terminals, a place at 
 include "cut.pyx"            # which lexeme would Lark take?
 include "outcomes.pyx"       # outcomes of a state of a table, with sets of lookaheads
 include "saturation.pyx"     # what becomes of a state of an LALR table under a lookahead?
+include "stacks.pyx"         # the parser's stacks, and what a lexeme makes of them
 include "rows.pyx"           # finished masks by state
 include "lexing.pyx"         # what every token does to one lexer
 include "universe.pyx"       # where a string is free but for its end

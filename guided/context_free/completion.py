@@ -52,6 +52,7 @@ class Completion:
     def __init__(self, stacks: Stacks, outcomes: Outcomes) -> None:
         self.stacks, self.outcomes = stacks, outcomes
         self.lookaheads, self.table = stacks.lookaheads, stacks.table
+        self.names = {number: name for name, number in self.lookaheads.lexers.number.items()}
         self.distances = Distances(stacks, stacks.table)
         self.popped: list[dict[int, Ends]] = []
         self.readers: dict[tuple[int, int], set[tuple[int, int]]] = {}
@@ -132,7 +133,7 @@ class Completion:
     def name_of(self, lookahead: int) -> str:
         """The terminal of a lookahead, as the table has it."""
         terminal = self.lookaheads.names[lookahead][0]
-        return END if lookahead == END_OF_TEXT else self.stacks.names[terminal] if terminal >= 0 else ""
+        return END if lookahead == END_OF_TEXT else self.names[terminal] if terminal >= 0 else ""
 
     def goals(self, state: int, lookahead: int) -> Ends:
         """What becomes of a state under a lookahead: a reduction at once, or what is known of it so far."""
@@ -185,8 +186,8 @@ class Completion:
 
     def rest(self, node: int, lookahead: int) -> Text | None:
         """The shortest text that finishes the document after `lookahead` is fed to a stack."""
-        below = self.below(self.stacks.parent[node])
-        return cheapest(self.goals(self.stacks.state[node], lookahead), below)
+        below = self.below(self.stacks.below(node))
+        return cheapest(self.goals(self.stacks.state(node), lookahead), below)
 
     def below(self, node: int) -> Ends:
         """For every outcome that nodes on top of `node` may have: the shortest text that finishes the
@@ -195,11 +196,11 @@ class Completion:
         chain = []
         while node not in self.follow:
             chain.append(node)
-            node = self.stacks.parent[node]
+            node = self.stacks.below(node)
         found = self.follow[node]
         for node in reversed(chain):
             known, found = found, {}
-            state = self.stacks.state[node]
+            state = self.stacks.state(node)
             for outcome, asked in self.stacks.classes[self.stacks.class_of(node)].items():
                 origin, more = self.outcomes.names[outcome]
                 for lookahead in bits(asked):

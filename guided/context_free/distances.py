@@ -24,13 +24,13 @@ class Distances:
     def left(self, node: int) -> float:
         """0 for a stack whose bottom is not known."""
         chain = []
-        below = self.stacks.parent[node]
+        below = self.stacks.below(node)
         while below >= 0 and below not in self._after:
             chain.append(below)
-            below = self.stacks.parent[below]
+            below = self.stacks.below(below)
         for below in reversed(chain):
             self._after[below] = self._after_gotos(below)
-        return min((self._cost(node, rest) for rest in self.table.rests[self.stacks.state[node]]), default=0.0)
+        return min((self._cost(node, rest) for rest in self.table.rests[self.stacks.state(node)]), default=0.0)
 
     def _cost(self, node: int, rest: Rest) -> float:
         """Bytes to the end by way of one item of the state on top of a node."""
@@ -38,14 +38,14 @@ class Distances:
         for _ in range(read):
             if node < 0:
                 return cost
-            node = self.stacks.parent[node]
+            node = self.stacks.below(node)
         if origin == ROOT or node < 0:
             return cost
         return cost + self._after[node].get(origin, inf)
 
     def _after_gotos(self, node: int) -> dict[str, float]:
         """Nonterminal -> bytes to the end, once its goto was taken on a node."""
-        inner, outer = self._step(self.stacks.state[node])
+        inner, outer = self._step(self.stacks.state(node))
         found: dict[str, float] = {}
         todo = []
         for name, rest in outer:

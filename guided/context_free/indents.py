@@ -198,7 +198,7 @@ class Places:
     def read(self, place: int, after: int, byte: int) -> int:
         """The place after a byte of the running lexeme, which led to state `after` of the automaton."""
         stack, columns, column = self.parts[place]
-        if self.stacks.level[stack] > 0 or not self.lookaheads.ends[after] & self.lookaheads.newlines:
+        if self.stacks.level(stack) > 0 or not self.lookaheads.ends[after] & self.lookaheads.newlines:
             return place if column == NOT_RUNNING else self.place(stack, columns, NOT_RUNNING)
         if column == NOT_RUNNING:
             column = NO_NEWLINE
@@ -211,7 +211,7 @@ class Places:
     def moved(self, place: int, effect: int) -> int:
         """The place after a text of the running lexeme that is a newline: RESET if a line ended in it, blanks since."""
         stack, columns, column = self.parts[place]
-        if self.stacks.level[stack] > 0:
+        if self.stacks.level(stack) > 0:
             return place
         if effect >= RESET:
             column = effect - RESET
@@ -230,12 +230,12 @@ class Places:
         stacks = self.stacks
         stack, columns, column = self.parts[place]
         terminal, control = self.lookaheads.names[lookahead]
-        if terminal == IGNORED or (terminal == self.lookaheads.newline and stacks.level[stack] > 0):
+        if terminal == IGNORED or (terminal == self.lookaheads.newline and stacks.level(stack) > 0):
             return self.begin(self.place(stack, columns, NOT_RUNNING), control)
         if terminal == self.lookaheads.newline:
             return self.next_line(stack, columns, column, lookahead, control)
         after = stacks.shift(stack, terminal)
-        if after >= 0 and not stacks.whole[stack]:
+        if after >= 0 and not stacks.is_whole(stack):
             after = stacks.cut(after)
         return ((after, -1),) if after < 0 else self.begin(self.place(after, columns, NOT_RUNNING), control)
 
@@ -243,7 +243,7 @@ class Places:
         """For every lexeme that can be read from here: a shortest text of it, and what may run after it."""
         stack, columns, _ = self.parts[place]
         for lookahead, text in self.lookaheads.shortest_lexemes(lexeme).items():
-            if not self.lookaheads.newlines >> lookahead & 1 or self.stacks.level[stack] > 0:
+            if not self.lookaheads.newlines >> lookahead & 1 or self.stacks.level(stack) > 0:
                 yield text, self.enter(place, lookahead)
                 continue
             for column in (*columns, columns[-1] + 1):  # the blanks say how the parser goes on
@@ -291,13 +291,15 @@ class Places:
             stack = stacks.shift(stack, terminal)
             if stack < 0:
                 return ((stack, -1),) if stack == IN_DOUBT else ()
+        if not stacks.is_whole(stack):
+            stack = stacks.cut(stack)
         return self.begin(self.place(stack, columns, NOT_RUNNING), control)
 
     def begin(self, place: int, control: int) -> tuple[Hypothesis, ...]:
         """What may run at a place; (place, -1) where only the end of the text can follow."""
         stack, columns, _ = self.parts[place]
         readings = self.lookaheads
-        states = readings.begin(readings.lexers.of_state[self.stacks.state[stack]], control)
+        states = readings.begin(readings.lexers.of_state[self.stacks.state(stack)], control)
         found = [(place, state) for state in states if readings.ends[state] & self.live[place]]
         ends = self.may_end_with(stack, len(columns)) if readings.may_end(control) else 0
         if ends and all(readings.automaton.is_promised(state) for _, state in found):
