@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,38 @@ def test_what_a_token_adds_to_a_short_stack_is_decided_exactly(text, parser):
     for byte in text:
         matcher.advance(byte)
     assert ids_of(matcher.mask(), vocab.size) == brute_mask(constraint.recognizer(), text, vocab)
+
+
+TEXTS = {
+    "arithmetic": ["max(x, (rate*2 - f(1e-3))) / 4 ^ n_1", "((a - 1.50) % -b) * sqrt(2, 3)", "-(1)"],
+    "json": ['{"a": [1, -2.5e3, {"b": null}], "c": "d\\u00e9\\n"}', "[[[[]], {}], true]"],
+    "python-expressions": ["f(x[0], *a, k=lambda y: y if y else -1)", "[i ** 2 for i in (1, 2) if not i in z]"],
+    "sql": [
+        "SELECT T1.a, count(*) FROM t AS T1 JOIN u AS T2 ON T1.id = T2.id WHERE T1.b LIKE 'x%' GROUP BY T1.a",
+        "SELECT a FROM t WHERE (b > 1 AND c IN (SELECT max(d) FROM u)) ORDER BY a DESC LIMIT 3",
+    ],
+}
+
+
+@pytest.mark.parametrize("name", sorted(TEXTS))
+def test_tokens_of_several_lexemes_are_decided_exactly(name):
+    """Every mask along texts, against asking each token; the tokens are pieces of such texts, also of other places."""
+    grammar = (Path(__file__).parent.parent.parent / "grammars" / f"{name}.lark").read_text(encoding="utf-8")
+    constraint = guided.cfg(grammar)
+    rng = random.Random(name)
+    pieces = {bytes([byte]) for byte in range(256)} | {b"))", b")))", b") ", b")]", b"]]}", b"-(-", b"''"}
+    for text in TEXTS[name]:
+        for _ in range(400):
+            start = rng.randrange(len(text))
+            pieces.add(text[start : start + rng.randint(1, 14)].encode())
+    tokens = sorted(pieces)
+    vocab = guided.Vocabulary([*tokens, b""], eos_ids={len(tokens)})
+    origin = guided.Matcher(constraint, vocab)
+    for text in TEXTS[name]:
+        matcher = origin.fork()
+        for position, byte in enumerate(text.encode()):
+            if position % 3 == 0:
+                prefix = text.encode()[:position]
+                assert ids_of(matcher.mask(), vocab.size) == brute_mask(constraint.recognizer(), prefix, vocab), prefix
+            matcher.advance(tokens.index(bytes([byte])))
+        assert matcher.is_accepting
