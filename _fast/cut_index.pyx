@@ -78,7 +78,7 @@ cdef class CutIndex(LexerIndex):
         else:
             for number in range(before.n_segments):
                 self.read_run(entry, groups, state, wanted, before.segments[number].first_node, before.segments[number].end_node)
-        entry.leaving = list(groups.values())
+        entry.leaving = tuple(groups.values())
         entry.weigh(self.n_words, False, before is None)
         return entry
 
@@ -188,7 +188,7 @@ cdef class CutIndex(LexerIndex):
                 elif after < 0 or <int32_t>automaton.labels_of[after] < 0:
                     group.add(node, node + size, 0)
                 node += size
-            entry.leaving = [group]
+            entry.leaving = (group,)
             entry.weigh(self.n_words, False)
             found = self.bounds[bare] = entry
         return <LexerEntry>found

@@ -143,9 +143,10 @@ cdef class Grammar(Recognizer):
 
 
 @cython.final
+@cython.no_gc
 cdef class Doubts:
     """What only the whole stack decides, of a mask that was made for a stack cut off."""
-    cdef list groups              # Leaving: lexemes that would pop more than was kept
+    cdef tuple groups             # Leaving: lexemes that would pop more than was kept
     cdef bint after_end           # the lexeme that may have ended before the token would, or what follows it
     cdef set tokens               # those in doubt after their first lexeme; they are asked one by one
 
@@ -210,7 +211,7 @@ cdef class GrammarIndex(Index):
         cdef tuple pairs = grammar.hypotheses[state]
         cdef Doubts doubts = Doubts()
         cdef state_t lexeme
-        doubts.groups, doubts.tokens = [], set()
+        doubts.groups, doubts.tokens = (), set()
         if len(pairs) > 1:
             self.unite(grammar, pairs, mask, doubts)
         else:
@@ -226,7 +227,9 @@ cdef class GrammarIndex(Index):
         """The tokens that one hypothesis can read."""
         cdef LexerEntry entry = self.lexemes.entry_for(lexeme, grammar.live[node] & grammar.ends[lexeme])
         memcpy(mask, entry.inner, <size_t>self.n_words * sizeof(word_t))
-        self.leave_lexeme(grammar, entry.leaving, node, mask, doubts.tokens, doubts.groups)
+        groups = []
+        self.leave_lexeme(grammar, entry.leaving, node, mask, doubts.tokens, groups)
+        doubts.groups = tuple(groups)
         if grammar.here[lexeme] >= 0:
             doubts.after_end = self.add_after_end(grammar, node, lexeme, mask, doubts.tokens)
         return 0
@@ -271,7 +274,7 @@ cdef class GrammarIndex(Index):
                 set_bit(mask, token)
         return 0
 
-    cdef int leave_lexeme(self, Grammar grammar, list groups, node, word_t* mask, set tokens, list in_doubt) except -1:
+    cdef int leave_lexeme(self, Grammar grammar, tuple groups, node, word_t* mask, set tokens, list in_doubt) except -1:
         """Set the bits of the tokens that leave the lexeme of a stack; calls itself once per lexeme that a token may hold.
 
         tokens : receives those that only the whole stack decides; but `in_doubt`, if a list, the groups of these.

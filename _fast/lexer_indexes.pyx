@@ -23,14 +23,15 @@ cdef class DisjointIndex(LexerIndex):
         cdef LexerIndex index
         cdef int32_t word
         entry.clear(self.n_words)
-        entry.leaving = []
+        leaving = []
         for index, begin in zip(self.indexes, self.begins):
             if begin == DEAD_STATE:
                 continue
             part = index.entry(begin)
             for word in range(self.n_words):
                 entry.inner[word] |= part.inner[word]
-            entry.leaving += part.leaving              # labels of different parts may be equal; each group is asked
+            leaving += part.leaving              # labels of different parts may be equal; each group is asked
+        entry.leaving = tuple(leaving)
         entry.weigh(self.n_words, True)
         return entry
 
@@ -39,13 +40,14 @@ cdef class DisjointIndex(LexerIndex):
         cdef LexerIndex index
         if state != self.lexer.start:
             return LexerIndex.chain(self, before, state)
-        entry.leaving = []
+        leaving = []
         for index, begin in zip(self.indexes, self.begins):
             if begin == DEAD_STATE:
                 continue
             part = before.chain_with(index, begin, 1)
             entry.unite(part, self.n_words)
-            entry.leaving += part.leaving
+            leaving += part.leaving
+        entry.leaving = tuple(leaving)
         entry.weigh(self.n_words, True)
         return entry
 
@@ -98,8 +100,8 @@ cdef class CountedIndex(LexerIndex):
             fitting = profile.offset[min(here.room, profile.most) + 1]
             for k in range(fitting):
                 set_bit(entry.inner, profile.tokens[k])
-        entry.leaving = [group for characters, group in profile.leaving
-                         if here.need <= characters and (characters <= here.room or here.room == ANY_ROOM)]
+        entry.leaving = tuple([group for characters, group in profile.leaving
+                               if here.need <= characters and (characters <= here.room or here.room == ANY_ROOM)])
         entry.weigh(0 if here.need else self.n_words, True)
         return entry
 

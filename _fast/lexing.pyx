@@ -34,6 +34,7 @@ cdef struct Segment:
 
 
 @cython.final
+@cython.no_gc                     # there are thousands, none is part of a cycle, and the collector would look at them all
 cdef class Leaving:
     """The tokens that end the lexeme with the same labels."""
     cdef tuple labels             # of the lexeme
@@ -141,13 +142,14 @@ cdef class Leaving:
 
 
 @cython.final
+@cython.no_gc
 cdef class LexerEntry:
     """One lexer state's view of the vocabulary."""
     cdef word_t* inner            # [n_words] tokens that stay inside the lexeme; NULL if those are listed in `few`
     cdef token_t* few             # [n_few]
     cdef int32_t n_few, few_capacity
     cdef LexerEntry owner         # the entry whose memory `inner` is; None if it is this one's own
-    cdef list leaving             # list[Leaving]
+    cdef tuple leaving            # Leaving each
     cdef int64_t n_bytes          # memory, estimated
 
     def __dealloc__(self):
@@ -294,7 +296,7 @@ cdef class LexerIndex:
                 if lexer.after(state, trie.byte[node]) == DEAD_STATE:
                     group = self.leave(groups, group, state, node, node + trie.subtree[node], 0)
                 node += trie.subtree[node]
-        entry.leaving = list(groups.values())
+        entry.leaving = tuple(groups.values())
         entry.weigh(self.n_words, False)
         return entry
 
@@ -305,7 +307,7 @@ cdef class LexerIndex:
         groups = {}
         for number in range(before.n_segments):
             self.walk(entry, groups, state, before.segments[number].first_node, before.segments[number].end_node)
-        entry.leaving = list(groups.values())
+        entry.leaving = tuple(groups.values())
         entry.weigh(self.n_words, False)
         return entry
 
@@ -387,7 +389,7 @@ cdef class LexerIndex:
                 continue
             self.path[depth] = after
             node += 1
-        entry.leaving = list(groups.values())
+        entry.leaving = tuple(groups.values())
         entry.weigh(0, False)
         return entry
 

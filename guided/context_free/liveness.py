@@ -188,11 +188,11 @@ class Outcomes:
                 )
         return cells
 
-    def popped(self, state: int) -> list[tuple[int, dict[int, int]]]:
-        """[(lookaheads, what becomes of the state under each of them)], reductions that pop it at once left out."""
+    def popped(self, state: int) -> tuple[tuple[int, dict[int, int]], ...]:
+        """((lookaheads, what becomes of the state under each of them), ...), reductions that pop it at once left out."""
         found = self._popped.get(state)
         if found is None:
-            found = self._popped[state] = self._saturation.popped(state)
+            found = self._popped[state] = tuple(self._saturation.popped(state))
         return found
 
     def over(self, state: int, pushed: int, lookaheads: int) -> dict[int, int]:

@@ -19,9 +19,9 @@ NOWHERE = -1
 IN_DOUBT = -4  # below the bottom of a stack that was cut off
 Hypothesis = tuple[int, int]  # (stack, state of the automaton)
 # Of a state with a node on top that is popped with an outcome under some lookaheads: (outcome, those that lead to an
-# end whatever is below, [(outcome below, those that are alive if they are so there)], [(outcome below, lookaheads one
-# of which must be alive there, those that are alive then)]).
-Question = tuple[int, int, list[tuple[int, int]], list[tuple[int, int, int]]]
+# end whatever is below, ((outcome below, those that are alive if they are so there), ...), ((outcome below, lookaheads
+# one of which must be alive there, those that are alive then), ...)).
+Question = tuple[int, int, tuple[tuple[int, int], ...], tuple[tuple[int, int, int], ...]]
 
 
 class Stacks(_fast.ParserStacks):
@@ -38,7 +38,7 @@ class Stacks(_fast.ParserStacks):
         self._class_numbers: dict[frozenset[tuple[int, int]], int] = {frozenset(): 0}
         self._lives: dict[tuple[int, int], int] = {}  # (class below, state) -> live lookaheads
         self._classes_on: dict[tuple[int, int], int] = {}  # (class below, state) -> class
-        self._asked: dict[int, list[Question]] = {}
+        self._asked: dict[int, tuple[Question, ...]] = {}
         number = lookaheads.lexers.number
         origins = {origin: k for k, origin in enumerate(dict.fromkeys(origin for origin, _ in table.rules))}
         super().__init__(
@@ -99,7 +99,7 @@ class Stacks(_fast.ParserStacks):
             self._classes_on[key] = found
         return found
 
-    def _questions(self, state: int) -> list[Question]:
+    def _questions(self, state: int) -> tuple[Question, ...]:
         """What nodes on top of `state` may ask it, and how the class of the node below `state` answers."""
         found = self._asked.get(state)
         if found is None:
@@ -114,13 +114,13 @@ class Stacks(_fast.ParserStacks):
                     for outcome, after in outcomes.items():
                         if outcome != FINISHED:
                             asked[outcome] = asked.get(outcome, 0) | after
-            found = self._asked[state] = [self._question(state, *question) for question in asked.items()]
+            found = self._asked[state] = tuple(self._question(state, *question) for question in asked.items())
         return found
 
     def _question(self, state: int, outcome: int, asked: int) -> Question:
         less = self.outcomes.less[outcome]
         if less >= 0:
-            return outcome, 0, [(less, asked)], []
+            return outcome, 0, ((less, asked),), ()
         target = self.table.gotos[state].get(self.outcomes.names[outcome][0])
         alive = 0
         itself: dict[int, int] = {}
@@ -139,7 +139,7 @@ class Stacks(_fast.ParserStacks):
                     itself[result] = itself.get(result, 0) | bit
                 else:
                     others[result, after] = others.get((result, after), 0) | bit
-        return outcome, alive, list(itself.items()), [(*key, lookaheads) for key, lookaheads in others.items()]
+        return outcome, alive, tuple(itself.items()), tuple((*key, which) for key, which in others.items())
 
 
 def brackets(table: Table, indents: Indents | None) -> list[int]:
