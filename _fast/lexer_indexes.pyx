@@ -53,25 +53,29 @@ cdef class DisjointIndex(LexerIndex):
 
 
 cdef class Profile:
-    """What tokens do to a string from one state of Counted.inner, by the number of characters that takes."""
-    cdef token_t* tokens          # [n_tokens] that stay inside, those of fewer characters first
-    cdef int32_t* offset          # [most + 2]: tokens of n characters are tokens[offset[n] .. offset[n + 1])
-    cdef int32_t most             # characters of the longest of them
+    """What tokens do to a string from one place of Counted, whatever its bounds.
+
+    Tokens of a group finish the same number of characters, and lead to places from which the same numbers lead to the end.
+    """
+    cdef token_t* tokens          # [offset[n_groups]] tokens that stay inside, by group
+    cdef int32_t* offset          # [n_groups + 1]
+    cdef int32_t* characters      # [n_groups]
+    cdef int32_t* places          # [n_groups] one of those that they lead to
+    cdef int32_t n_groups
     cdef list leaving             # (characters before the closing quote, Leaving), ascending
 
     def __dealloc__(self):
-        free(self.tokens)
-        free(self.offset)
+        free(self.tokens); free(self.offset); free(self.characters); free(self.places)
 
 
 cdef class CountedIndex(LexerIndex):
-    """Strings of bounded length: the entries of all bounds from one walk per state of the unbounded string.
+    """Strings of bounded length: the entries of all bounds from one walk per place of the unbounded string.
 
-    A token stays inside if its characters, a last unfinished one included, are within the room; it leaves if those before
-    the closing quote are, and are as many as are needed.
+    A token stays inside if from where it leads some number of characters within what is left of the bounds leads to the
+    end; it leaves if the characters before the closing quote are within them.
     """
     cdef LexerIndex free          # of the unbounded string
-    cdef dict profiles            # state of the unbounded string -> Profile
+    cdef dict profiles            # place -> Profile
 
     cdef int prepare(self, vocab) except -1:
         self.free = process_lexer_index((<Counted>self.lexer).inner, vocab)
@@ -79,91 +83,117 @@ cdef class CountedIndex(LexerIndex):
         return 0
 
     cdef LexerEntry entry(self, state_t state):
-        cdef Count here = (<Counted>self.lexer).counts[state]
+        cdef Counted lexer = <Counted>self.lexer
+        cdef Count here = lexer.counts[state]
         if here.need == 0 and here.room == ANY_ROOM:
-            return self.free.entry(here.inner)
+            return self.free.entry(lexer.inner_of[here.place])
         return LexerIndex.entry(self, state)
 
     cdef LexerEntry make(self, state_t state):
         cdef Counted lexer = <Counted>self.lexer
         cdef Count here = lexer.counts[state]
-        cdef LexerEntry entry
-        cdef Profile profile = self.profile(here.inner)
-        cdef int32_t k, fitting
-        if here.need:                                  # the same tokens stay inside, fewer leave
-            entry = LexerEntry()
-            entry.owner = self.entry(lexer.intern(here.inner, 0, here.room))
-            entry.inner = entry.owner.inner
-        else:
-            entry = LexerEntry()
-            entry.clear(self.n_words)
-            fitting = profile.offset[min(here.room, profile.most) + 1]
-            for k in range(fitting):
-                set_bit(entry.inner, profile.tokens[k])
-        entry.leaving = tuple([group for characters, group in profile.leaving
+        cdef LexerEntry entry = LexerEntry(), owner
+        cdef int32_t group, k, n_fitting = 0, room
+        cdef bint mostly
+        found = self.profiles.get(here.place)
+        if found is None:
+            found = self.profiles[here.place] = self.read(here.place)
+        cdef Profile profile = <Profile>found
+        cdef uint8_t* fits = <uint8_t*>calloc(profile.n_groups + 1, 1)
+        if fits == NULL:
+            raise MemoryError()
+        try:
+            for group in range(profile.n_groups):
+                room = ANY_ROOM
+                if here.room != ANY_ROOM:
+                    room = here.room - profile.characters[group]
+                    if room < 0:
+                        continue
+                if lexer.is_alive(profile.places[group], max(0, here.need - profile.characters[group]), room):
+                    fits[group] = 1
+                    n_fitting += profile.offset[group + 1] - profile.offset[group]
+            mostly = 2 * n_fitting > profile.offset[profile.n_groups]
+            owner = self.free.entry(lexer.inner_of[here.place]) if mostly else None
+            if mostly and n_fitting == profile.offset[profile.n_groups]:
+                entry.owner, entry.inner = owner, owner.inner
+            else:
+                entry.clear(self.n_words)
+                if mostly:
+                    memcpy(entry.inner, owner.inner, <size_t>self.n_words * sizeof(word_t))
+                for group in range(profile.n_groups):
+                    if fits[group] != mostly:
+                        for k in range(profile.offset[group], profile.offset[group + 1]):
+                            if mostly:
+                                clear_bit(entry.inner, profile.tokens[k])
+                            else:
+                                set_bit(entry.inner, profile.tokens[k])
+        finally:
+            free(fits)
+        entry.leaving = tuple([leaving for characters, leaving in profile.leaving
                                if here.need <= characters and (characters <= here.room or here.room == ANY_ROOM)])
-        entry.weigh(0 if here.need else self.n_words, True)
+        entry.weigh(0 if entry.owner is not None else self.n_words, True)
         return entry
 
-    cdef Profile profile(self, state_t inner):
-        found = self.profiles.get(inner)
-        if found is None:
-            found = self.profiles[inner] = self.read(inner)
-        return <Profile>found
-
-    cdef Profile read(self, state_t inner):
-        """Walk the trie from a state of the unbounded string."""
+    cdef Profile read(self, int32_t place):
+        """Walk the trie from a place."""
         cdef Profile profile = Profile()
         cdef Trie trie = self.trie
-        cdef Counted counted = <Counted>self.lexer
-        cdef Recognizer lexer = counted.inner
-        cdef int32_t node = 1, depth, k, n_found = 0, characters
-        cdef state_t before, after
-        cdef Leaving group
-        cdef int32_t* counts = <int32_t*>calloc(trie.max_depth + 1, sizeof(int32_t))      # characters up to a depth
+        cdef Counted lexer = <Counted>self.lexer
+        cdef int32_t node = 1, depth, k, n_found = 0, before, after, group, characters_capacity = 0, places_capacity = 0
+        cdef int32_t n_classes = lexer.n_classes
+        cdef Leaving leaving
+        cdef PairMap numbers = PairMap()
+        cdef int32_t* way = <int32_t*>calloc(trie.max_depth + 1, sizeof(int32_t))
+        cdef int32_t* finished = <int32_t*>calloc(trie.max_depth + 1, sizeof(int32_t))
         cdef token_t* tokens = <token_t*>malloc(<size_t>max(trie.n_ordered, 1) * sizeof(token_t))
-        cdef int32_t* sizes = <int32_t*>malloc(<size_t>max(trie.n_ordered, 1) * sizeof(int32_t))
+        cdef int32_t* groups = <int32_t*>malloc(<size_t>max(trie.n_ordered, 1) * sizeof(int32_t))
         by_count = {}
         try:
-            profile.tokens = <token_t*>malloc(<size_t>max(trie.n_ordered, 1) * sizeof(token_t))
-            profile.offset = <int32_t*>calloc(trie.max_depth + 3, sizeof(int32_t))
-            if counts == NULL or tokens == NULL or sizes == NULL or profile.tokens == NULL or profile.offset == NULL:
+            if way == NULL or finished == NULL or tokens == NULL or groups == NULL:
                 raise MemoryError()
-            self.path[0] = inner
+            way[0] = place
             while node < trie.n_nodes:
                 depth = trie.depth[node]
-                before = self.path[depth - 1]
-                after = lexer.after(before, trie.byte[node])
-                if after == DEAD_STATE:
+                before = way[depth - 1]
+                after = lexer.follow[before * n_classes + lexer.byte_class[trie.byte[node]]]
+                if after == NO_PLACE or lexer.lengths[after].least == ANY_ROOM:
                     node += trie.subtree[node]
                     continue
-                characters = counts[depth - 1]
-                if lexer.accepting[after]:             # the closing quote: nothing follows it in the string
-                    groups = by_count.setdefault(characters, {})
-                    group = self.free.leave(groups, None, after, node + 1, node + trie.subtree[node], depth)
-                    group.end_with(trie, node)
+                if lexer.flags[after] & IS_END:
+                    leaving = self.free.leave(by_count.setdefault(finished[depth - 1], {}), None, lexer.inner_of[after],
+                                              node + 1, node + trie.subtree[node], depth)
+                    leaving.end_with(trie, node)
                     node += trie.subtree[node]
                     continue
-                self.path[depth] = after
-                counts[depth] = characters + (after == counted.between and before != lexer.start)
-                characters = counts[depth] + (after != counted.between)
-                for k in range(trie.first[node], trie.first[node + 1]):
-                    tokens[n_found], sizes[n_found] = trie.order[k], characters
-                    n_found += 1
-                    profile.offset[characters + 1] += 1
-                    profile.most = max(profile.most, characters)
+                way[depth] = after
+                finished[depth] = finished[depth - 1] + lexer.completes(before, after)
+                if trie.first[node] < trie.first[node + 1]:
+                    group = numbers.get(finished[depth], lexer.lengths[after].kind)
+                    if group == NO_VALUE:
+                        group = profile.n_groups
+                        numbers.put(finished[depth], lexer.lengths[after].kind, group)
+                        profile.characters = <int32_t*>grow(profile.characters, group + 1, &characters_capacity, sizeof(int32_t))
+                        profile.places = <int32_t*>grow(profile.places, group + 1, &places_capacity, sizeof(int32_t))
+                        profile.characters[group], profile.places[group] = finished[depth], after
+                        profile.n_groups += 1
+                    for k in range(trie.first[node], trie.first[node + 1]):
+                        tokens[n_found], groups[n_found] = trie.order[k], group
+                        n_found += 1
                 node += 1
-            for k in range(trie.max_depth + 2):        # where the tokens of each size go; each offset then moves up by them
-                profile.offset[k + 1] += profile.offset[k]
+            profile.offset = <int32_t*>calloc(profile.n_groups + 2, sizeof(int32_t))
+            profile.tokens = <token_t*>malloc(<size_t>max(n_found, 1) * sizeof(token_t))
+            if profile.offset == NULL or profile.tokens == NULL:
+                raise MemoryError()
+            for k in range(n_found):                   # counting sort: offset[g + 1] moves from the begin of g to its end
+                profile.offset[groups[k] + 2] += 1
+            for group in range(profile.n_groups):
+                profile.offset[group + 1] += profile.offset[group]
             for k in range(n_found):
-                profile.tokens[profile.offset[sizes[k]]] = tokens[k]
-                profile.offset[sizes[k]] += 1
-            for k in range(trie.max_depth + 2, 0, -1):
-                profile.offset[k] = profile.offset[k - 1]
-            profile.offset[0] = 0
+                profile.tokens[profile.offset[groups[k] + 1]] = tokens[k]
+                profile.offset[groups[k] + 1] += 1
         finally:
-            free(counts); free(tokens); free(sizes)
-        profile.leaving = [(characters, group) for characters in sorted(by_count) for group in by_count[characters].values()]
+            free(way); free(finished); free(tokens); free(groups)
+        profile.leaving = [(number, leaving) for number in sorted(by_count) for leaving in by_count[number].values()]
         return profile
 
 

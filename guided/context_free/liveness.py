@@ -109,7 +109,7 @@ class Outcomes:
                     self.names.append((origin, more))
                     self.less.append(self.numbers[origin, more - 1] if more else -1)
         self.reduced: list[dict[int, int]] = [{} for _ in table.actions]
-        self._popped: dict[int, list[tuple[int, dict[int, int]]]] = {}
+        self._popped: dict[int, tuple[tuple[int, dict[int, int]], ...]] = {}
         cells = self._cells()
         known = self.nonterminals
         gotos = [[(known[name], to) for name, to in row.items() if name in known] for row in table.gotos]
@@ -189,7 +189,7 @@ class Outcomes:
         return cells
 
     def popped(self, state: int) -> tuple[tuple[int, dict[int, int]], ...]:
-        """((lookaheads, what becomes of the state under each of them), ...), reductions that pop it at once left out."""
+        """((lookaheads, what becomes of the state under each of them), ...), but for reductions that pop it at once."""
         found = self._popped.get(state)
         if found is None:
             found = self._popped[state] = tuple(self._saturation.popped(state))

@@ -13,7 +13,7 @@ from guided import _fast
 from guided.automata import parse
 from guided.automata.compile import compile_dfa
 from guided.automata.syntax import EMPTY, Both, Literal, Node, Not, Repeat, Words, chars, concat, union
-from guided.errors import ConstraintError, GuidedError
+from guided.errors import ConstraintError, GuidedError, LimitExceeded
 from guided.limits import DEFAULT_LIMITS, Limits
 from guided.schema.strings import ANY_SPELLING, FREE_STRING, QUOTE, Spelling, counted
 
@@ -41,8 +41,17 @@ def part(label: int, node: Node, limits: Limits, universe: Node | None = None) -
     """A part of a value's lexer: that of one alternative.  universe : strings of which all of `node` are some."""
     about = counted(node)
     if about is not None and (about[2] is not None or about[1] > (0 if about[0] is ANY_SPELLING else 1)):
-        strings = counted_strings(label, about[0])
+        strings = counted_strings(label, concat(QUOTE, Repeat(about[0], 0, None), QUOTE))
         return strings, strings.begin(*about[1:])
+    measured = _measured(node)
+    if measured is not None:
+        try:
+            strings = counted_strings(label, measured[0])
+        except LimitExceeded as error:
+            if error.limit != "max_dfa_states":
+                raise
+        else:
+            return strings, strings.begin(*measured[1:])
     return within(shared_dfa(((label, node),), limits), universe)
 
 
@@ -57,17 +66,31 @@ def within(lexer: _fast.Recognizer, universe: Node | None) -> Part:
     return lexer, lexer.start
 
 
+def _measured(node: Node) -> tuple[Node, int, int | None] | None:
+    """(strings, least, most) of an intersection with the strings of some lengths; None for other trees."""
+    if not isinstance(node, Both):
+        return None
+    sizes = [(part, about) for part in node.parts if (about := counted(part)) is not None and about[0] is ANY_SPELLING]
+    if len(sizes) != 1:
+        return None
+    rest = tuple(part for part in node.parts if part is not sizes[0][0])
+    return (rest[0] if len(rest) == 1 else Both(rest), *sizes[0][1][1:])
+
+
 _counted: dict[tuple[int, Node], _fast.Counted] = {}
 
 
-def counted_strings(label: int, character: Node) -> _fast.Counted:
-    """The automaton of all strings of one kind of character, of any bounds, one for the process until it is large."""
-    found = _counted.get((label, character))
+def counted_strings(label: int, strings: Node) -> _fast.Counted:
+    """The automaton of some strings by their length, for all bounds, one for the process until it is large.
+
+    Raises LimitExceeded (max_dfa_states) where the strings are too many different ones.
+    """
+    found = _counted.get((label, strings))
     if found is None or found.n_states > MAX_COUNTED_STATES:
         if len(_counted) >= MAX_KNOWN:
             _counted.clear()
-        every = concat(QUOTE, Repeat(character, 0, None), QUOTE)
-        found = _counted[label, character] = _fast.Counted(shared_dfa(((label, every),)))
+        frame = shared_dfa(((STRING + 1, FREE_STRING),))
+        found = _counted[label, strings] = _fast.Counted(shared_dfa(((label, strings),)), frame)
     return found
 
 

@@ -19,7 +19,7 @@ from guided.automata.facts import surely_holds_text
 from guided.automata.syntax import Both, Node, Not, Words, union
 from guided.errors import LimitExceeded
 from guided.schema.formula import FALSE, TRUE, Atom, Cube
-from guided.schema.lexers import NUMBER, STRING, Alternatives, shared_dfa
+from guided.schema.lexers import NUMBER, STRING, Alternatives, part, shared_dfa
 from guided.schema.locations import Locations
 from guided.schema.multiples import MAX_STATES, decimal_text, first_multiples, is_small
 from guided.schema.numbers import Numbers
@@ -354,14 +354,14 @@ class Scalars:
         if found is not None:
             return found
         label = (STRING if kind == "string" else NUMBER) + 1
-        dfa: _fast.Recognizer
         try:
-            dfa = shared_dfa(((label, self.tree(formula, kind, exact=False)),), self.limits)
+            dfa, start = part(label, self.tree(formula, kind, exact=False), self.limits)
         except LimitExceeded:
             alternatives, atoms = self.side_by_side((formula,), kind)
             inner = shared_dfa(alternatives, self.limits)
             dfa = _fast.Restricted(inner, lambda labels: self.answers_of(labels, (formula,), atoms, kind)[0])
-        return None if dfa.start == _fast.DEAD else str(dfa.completion(dfa.start) or b"", "utf-8")
+            start = dfa.start
+        return None if start == _fast.DEAD else str(dfa.completion(start) or b"", "utf-8")
 
     def _guessed_text(self, formula: int) -> str | None:
         """A string near what the formula speaks of, without any automaton; None if none of those fits."""

@@ -1,0 +1,125 @@
+"""Strings of a pattern with a bounded number of characters: against the product of two automata, and its masks."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+import guided
+from guided import _fast
+from guided.automata.syntax import Both, Repeat, concat
+from guided.errors import LimitExceeded
+from guided.limits import DEFAULT_LIMITS
+from guided.schema import lexers
+from guided.schema.patterns import search_tree
+from guided.schema.strings import ANY_SPELLING, QUOTE, Spelling
+from tests.oracle.brute_mask import brute_mask, ids_of
+
+LABEL = lexers.STRING + 1
+PATTERNS = [
+    "a|bc",
+    "^[ab]+$",
+    "^(a|bcd)*$",
+    "^a{3}$",
+    r"^[\w /-]+\.[0-9a-z]+$",
+    "b$",
+    r"é\n",
+    "^(ab?){0,4}$",
+    "\U0001f600|a",
+    "^$|^a",
+]
+BOUNDS = [(0, 0), (0, 1), (1, None), (2, 3), (3, 3), (0, 9), (5, 12), (40, 44), (0, 300)]
+PIECES = [
+    "a",
+    "b",
+    "c",
+    "d",
+    "é",
+    "\\n",
+    "/",
+    ".",
+    "1",
+    "ab",
+    "bcd",
+    "\U0001f600",
+    "\\ud83d\\ude00",
+    "\\",
+    "\\u00",
+    "\\u0062",
+]
+TOKENS = [bytes([byte]) for byte in range(256)] + [
+    piece.encode()
+    for piece in ['"a', 'ab"', 'a",', "aaaa", "bcdbcd", ".a1", "éé", 'b\\n"', "\U0001f600a", '"a"', "ab" * 20]
+]  # fmt: skip
+VOCAB = guided.Vocabulary(TOKENS, eos_ids={len(TOKENS)}, size=len(TOKENS) + 1)
+
+
+def both_ways(pattern, least, most, setting="shortest"):
+    """(counted automaton, its start, the product of pattern and length as one automaton)."""
+    spelled = Spelling(setting).quoted(search_tree(pattern, "", DEFAULT_LIMITS))
+    sizes = concat(QUOTE, Repeat(ANY_SPELLING, least, most), QUOTE)
+    counted, start = lexers.part(LABEL, Both((spelled, sizes)), DEFAULT_LIMITS)
+    return counted, start, lexers.shared_dfa(((LABEL, Both((spelled, sizes))),))
+
+
+@pytest.mark.parametrize("setting", ["shortest", "any"])
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_prefixes_are_alive_exactly_where_the_product_is(pattern, setting):
+    rng = random.Random(pattern)
+    for least, most in BOUNDS:
+        counted, start, product = both_ways(pattern, least, most, setting)
+        assert isinstance(counted, _fast.Counted) and (start == _fast.DEAD) == (product.start == _fast.DEAD)
+        for _ in range(60 if product.start != _fast.DEAD else 0):
+            text = ('"' + "".join(rng.choice(PIECES) for _ in range(rng.randint(0, 14)))).encode()
+            here, there = start, product.start
+            for byte in text + b'"':
+                if there == _fast.DEAD:
+                    break
+                here, there = counted.run(here, bytes([byte])), product.run(there, bytes([byte]))
+                assert (here == _fast.DEAD) == (there == _fast.DEAD), (least, most, text)
+                if there == _fast.DEAD:
+                    break
+                assert counted.is_accepting(here) == product.is_accepting(there)
+                assert product.is_accepting(product.run(there, counted.completion(here))), (least, most, text)
+                assert counted.labels(counted.run(here, counted.completion(here))) == (LABEL,)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize(("least", "most"), BOUNDS)
+def test_masks_are_those_of_asking_every_token(pattern, least, most):
+    schema = {"type": "string", "pattern": pattern, "minLength": least}
+    if most is not None:
+        schema["maxLength"] = most
+    try:
+        constraint = guided.json_schema(schema)
+        recognizer = constraint.recognizer()
+    except guided.ConstraintError:
+        assert both_ways(pattern, least, most)[1] == _fast.DEAD
+        return
+    matcher = guided.Matcher(constraint, VOCAB)
+    written = b""
+    text = recognizer.completion(recognizer.start)
+    for byte in text:
+        assert ids_of(matcher.mask(), VOCAB.size) == brute_mask(recognizer, written, VOCAB), written
+        matcher.advance(byte)
+        written += bytes([byte])
+    assert matcher.is_accepting
+
+
+def test_a_long_minimum_is_completed_at_once():
+    spelled = Spelling("shortest").quoted(search_tree("^(a|bcd)*$", "", DEFAULT_LIMITS))
+    counted = lexers.counted_strings(LABEL, spelled)
+    assert len(counted.completion(counted.begin(1_000_000, None))) == 1_000_002
+
+
+def test_irregular_lengths_are_left_to_the_product():
+    """An even number of characters: no layer is like the one before it, so the product is asked."""
+    even = Spelling("shortest").quoted(search_tree("^(..)*$", "", DEFAULT_LIMITS))
+    with pytest.raises(LimitExceeded):
+        lexers.counted_strings(LABEL, even)
+    constraint = guided.json_schema({"type": "string", "pattern": "^(..)*$", "minLength": 3, "maxLength": 5})
+    recognizer = constraint.recognizer()
+    assert recognizer.accepts(b'"abcd"') and not recognizer.accepts(b'"abc"') and not recognizer.accepts(b'"abcde"')
+    with pytest.raises(guided.ConstraintError):
+        guided.json_schema({"type": "string", "pattern": "^(..)*$", "minLength": 3, "maxLength": 3}).recognizer()
