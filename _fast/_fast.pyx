@@ -31,6 +31,7 @@ include "records.pyx"        # interned rows of integers
 include "wordlist.pyx"       # a finite list of texts
 include "disjoint.pyx"       # languages that differ in their first byte
 include "counted.pyx"        # strings of bounded length
+include "without.pyx"        # a language less a few texts
 include "restricted.pyx"     # a labelled language of which some ends do not count
 include "json_places.pyx"    # places in a JSON document, labels of its lexemes
 include "shapes.pyx"         # what plain JSON arrays and objects ask

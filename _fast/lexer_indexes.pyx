@@ -1,4 +1,5 @@
-# Lexer indexes that rest on those of other lexers, and which index a lexer gets.  Uses: LexerIndex, Disjoint, Counted.
+# Lexer indexes that rest on those of other lexers, and which index a lexer gets.
+# Uses: LexerIndex, Disjoint, Without, Counted.
 
 
 cdef class DisjointIndex(LexerIndex):
@@ -23,15 +24,16 @@ cdef class DisjointIndex(LexerIndex):
         cdef LexerIndex index
         cdef int32_t word
         entry.clear(self.n_words)
-        leaving = []
+        leaving, excluded = [], ()
         for index, begin in zip(self.indexes, self.begins):
             if begin == DEAD_STATE:
                 continue
             part = index.entry(begin)
             for word in range(self.n_words):
                 entry.inner[word] |= part.inner[word]
+            excluded += part.excluded or ()
             leaving += part.leaving              # labels of different parts may be equal; each group is asked
-        entry.leaving = tuple(leaving)
+        entry.leaving, entry.excluded = tuple(leaving), excluded or None
         entry.weigh(self.n_words, True)
         return entry
 
@@ -49,6 +51,44 @@ cdef class DisjointIndex(LexerIndex):
             leaving += part.leaving
         entry.leaving = tuple(leaving)
         entry.weigh(self.n_words, True)
+        return entry
+
+
+cdef class WithoutIndex(LexerIndex):
+    """Texts but for a few: the entries are those of all texts, and the tokens that end one of the few are excluded."""
+    cdef LexerIndex all_texts
+
+    cdef int prepare(self, vocab) except -1:
+        self.all_texts = process_lexer_index((<Without>self.lexer).inner, vocab)
+        return 0
+
+    cdef LexerEntry entry(self, state_t state):
+        cdef Remaining here = (<Without>self.lexer).parts[state]
+        return self.all_texts.entry(here.inner) if here.words == DEAD_STATE else LexerIndex.entry(self, state)
+
+    cdef LexerEntry make(self, state_t state):
+        cdef Without lexer = <Without>self.lexer
+        cdef Trie trie = self.trie
+        cdef LexerEntry entry = LexerEntry()
+        cdef int32_t node, child
+        cdef state_t inner, words, after, read
+        entry.owner = self.all_texts.entry(lexer.parts[state].inner)
+        entry.inner, entry.leaving = entry.owner.inner, entry.owner.leaving
+        excluded, todo = list(entry.owner.excluded or ()), [(0, lexer.parts[state].inner, lexer.parts[state].words)]
+        while todo:
+            node, inner, words = todo.pop()
+            child = node + 1
+            while child < node + trie.subtree[node]:
+                read = lexer.words.after(words, trie.byte[child])
+                after = DEAD_STATE if read == DEAD_STATE else lexer.inner.after(inner, trie.byte[child])
+                if after != DEAD_STATE:
+                    if lexer.is_alive(after, read):
+                        todo.append((child, after, read))
+                    else:
+                        excluded.append((child, child + trie.subtree[child]))
+                child += trie.subtree[child]
+        entry.excluded = tuple(excluded)
+        entry.weigh(0, True)
         return entry
 
 
@@ -216,6 +256,9 @@ cdef LexerIndex process_lexer_index(Recognizer lexer, vocab):
         if isinstance(lexer, Disjoint):
             made = DisjointIndex(lexer, vocab.trie, n_words)
             (<DisjointIndex>made).prepare(vocab)
+        elif isinstance(lexer, Without):
+            made = WithoutIndex(lexer, vocab.trie, n_words)
+            (<WithoutIndex>made).prepare(vocab)
         elif isinstance(lexer, Counted):
             made = CountedIndex(lexer, vocab.trie, n_words)
             (<CountedIndex>made).prepare(vocab)

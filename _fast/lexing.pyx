@@ -150,6 +150,7 @@ cdef class LexerEntry:
     cdef int32_t n_few, few_capacity
     cdef LexerEntry owner         # the entry whose memory `inner` is; None if it is this one's own
     cdef tuple leaving            # Leaving each
+    cdef tuple excluded           # (first node, end node): tokens that neither stay inside nor leave, whatever those say; or None
     cdef int64_t n_bytes          # memory, estimated
 
     def __dealloc__(self):

@@ -75,6 +75,7 @@ cdef class MachineIndex(Index):
         cdef Trie trie = self.trie
         cdef Recognizer lexer
         cdef LexerEntry entry
+        cdef int32_t k
         cdef Place place = machine.places[state]
         cdef ContextFacts* facts = machine.about(place.context)
         if facts.lexer == NULL:
@@ -91,6 +92,9 @@ cdef class MachineIndex(Index):
         entry = self.lexemes_of(lexer).entry(place.lexer_state)
         memcpy(mask, entry.inner, <size_t>self.n_words * sizeof(word_t))
         self.leave_lexeme(entry, &place, mask, doubtful)
+        for first, end in entry.excluded or ():
+            for k in range(trie.first[<int32_t>first], trie.first[<int32_t>end]):
+                clear_bit(mask, trie.order[k])
         if doubtful:
             self.doubtful[state] = doubtful
         return 0

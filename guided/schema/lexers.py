@@ -15,7 +15,7 @@ from guided.automata.compile import compile_dfa
 from guided.automata.syntax import EMPTY, Both, Literal, Node, Not, Repeat, Words, chars, concat, union
 from guided.errors import ConstraintError, GuidedError, LimitExceeded
 from guided.limits import DEFAULT_LIMITS, Limits
-from guided.schema.strings import ANY_SPELLING, FREE_STRING, QUOTE, Spelling, counted
+from guided.schema.strings import ANY_SPELLING, EVERY_STRING, FREE_STRING, QUOTE, Spelling, counted
 
 # Labels of lexemes.  Those of strings, numbers and keys are followed by the number of the question, or of the name.
 NULL, TRUE, FALSE, OPEN_OBJECT, EMPTY_OBJECT, OPEN_ARRAY, EMPTY_ARRAY = range(7)
@@ -43,6 +43,11 @@ def part(label: int, node: Node, limits: Limits, universe: Node | None = None) -
     if about is not None and (about[2] is not None or about[1] > (0 if about[0] is ANY_SPELLING else 1)):
         strings = counted_strings(label, concat(QUOTE, Repeat(about[0], 0, None), QUOTE))
         return strings, strings.begin(*about[1:])
+    listed = _less_words(node)
+    if listed is not None:
+        every, begin = part(label, listed[0], limits, universe)
+        lessened = _fast.Without(every, begin, listed[1])
+        return lessened, lessened.start
     measured = _measured(node)
     if measured is not None:
         try:
@@ -64,6 +69,23 @@ def within(lexer: _fast.Recognizer, universe: Node | None) -> Part:
         if wider is not lexer is not widest:
             lexer.universe = wider
     return lexer, lexer.start
+
+
+def _less_words(node: Node) -> tuple[Node, list[bytes]] | None:
+    """(strings, texts) of an intersection with all strings but a few, in one spelling; None for other trees."""
+    if not isinstance(node, Both) or EVERY_STRING not in node.parts:
+        return None
+    refused = [part.node for part in node.parts if isinstance(part, Not)]
+    if not refused or not all(isinstance(words, Words) for words in refused):
+        return None
+    rest: list[Node] = []
+    for part in node.parts:
+        if part is not FREE_STRING and not isinstance(part, Not):
+            rest += part.parts if isinstance(part, Both) else [part]
+    if any(part is not EVERY_STRING and counted(part) is None for part in rest):
+        rest.remove(EVERY_STRING)  # a pattern's strings are spelled so already
+    texts = {text.encode() for words in refused if isinstance(words, Words) for text in words.texts}
+    return (rest[0] if len(rest) == 1 else Both(tuple(dict.fromkeys(rest))), sorted(texts))
 
 
 def _measured(node: Node) -> tuple[Node, int, int | None] | None:

@@ -1,4 +1,4 @@
-"""Strings of a pattern with a bounded number of characters: against the product of two automata, and its masks."""
+"""Strings of a pattern with a bounded number of characters, or less some words: against products of automata."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 import guided
 from guided import _fast
-from guided.automata.syntax import Both, Repeat, concat
+from guided.automata.syntax import Both, Not, Repeat, concat
 from guided.errors import LimitExceeded
 from guided.limits import DEFAULT_LIMITS
 from guided.schema import lexers
@@ -123,3 +123,46 @@ def test_irregular_lengths_are_left_to_the_product():
     assert recognizer.accepts(b'"abcd"') and not recognizer.accepts(b'"abc"') and not recognizer.accepts(b'"abcde"')
     with pytest.raises(guided.ConstraintError):
         guided.json_schema({"type": "string", "pattern": "^(..)*$", "minLength": 3, "maxLength": 3}).recognizer()
+
+
+WORDS = ["a", "ab", "abb", "bcd", "é\n", "aaa", ""]
+
+
+@pytest.mark.parametrize("pattern", [None, "^a{3}$", "^[ab]{1,3}$", "a|bc", "^(ab?){0,4}$", "^(|a|ab)$"])
+@pytest.mark.parametrize(("least", "most"), [(0, None), (0, 3), (2, 2)])
+def test_strings_less_some_words_are_the_difference(pattern, least, most):
+    """uniqueItems after WORDS, against the product with the complement: prefixes and completions."""
+    parts = [] if pattern is None else [Spelling("shortest").quoted(search_tree(pattern, "", DEFAULT_LIMITS))]
+    if (least, most) != (0, None):
+        parts.append(concat(QUOTE, Repeat(ANY_SPELLING, least, most), QUOTE))
+    node = Both((*parts, Spelling("shortest").every, Not(Spelling("shortest").words(WORDS))))
+    fast, start = lexers.part(LABEL, node, DEFAULT_LIMITS)
+    slow = lexers.shared_dfa(((LABEL, node),))
+    assert isinstance(fast, _fast.Without) and (start == _fast.DEAD) == (slow.start == _fast.DEAD)
+    rng = random.Random(pattern)
+    for _ in range(80 if start != _fast.DEAD else 0):
+        here, there, written = start, slow.start, b""
+        for byte in ('"' + "".join(rng.choice(PIECES) for _ in range(rng.randint(0, 6))) + '"').encode():
+            here, there = fast.run(here, bytes([byte])), slow.run(there, bytes([byte]))
+            assert (here == _fast.DEAD) == (there == _fast.DEAD), written
+            if there == _fast.DEAD:
+                break
+            written += bytes([byte])
+            assert fast.is_accepting(here) == slow.is_accepting(there)
+            assert fast.accepts(written + fast.completion(here)) and slow.accepts(written + fast.completion(here))
+
+
+@pytest.mark.parametrize("order", ["any", "schema"])
+@pytest.mark.parametrize(
+    "items", [{"type": "string"}, {"type": "string", "pattern": "^[ab]{1,2}$"}, {"type": "string", "maxLength": 2}, {}]
+)
+def test_masks_of_items_that_must_not_come_again(items, order):
+    constraint = guided.json_schema({"type": "array", "items": items, "uniqueItems": True, "minItems": 4}, order=order)
+    recognizer = constraint.recognizer()
+    text = b'["a","ab","b","aa"'
+    matcher = guided.Matcher(constraint, VOCAB)
+    for position, byte in enumerate(text):
+        assert ids_of(matcher.mask(), VOCAB.size) == brute_mask(recognizer, text[:position], VOCAB), text[:position]
+        matcher.advance(byte)
+    for again in (b',"a"', b',"ab"', b',"b"', b',"aa"'):
+        assert recognizer.run(recognizer.run(recognizer.start, text), again) == _fast.DEAD
