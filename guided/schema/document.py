@@ -229,6 +229,7 @@ def _is_data(way: Any) -> bool:
     return False
 
 
+_NESTED = None  # in the place of a type: an object or an array, by the number of what it says
 _MAPS = frozenset(("properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies"))
 _SILENT = frozenset(("title", "description", "$comment", "examples", "example", "default", "readOnly", "writeOnly"))
 
@@ -252,17 +253,18 @@ def contents_of(raw: Any) -> dict[int, int]:
             waiting.extend((child, False, is_data) for child in value if isinstance(child, (dict, list)))
     numbers: dict[Any, int] = {}
     found: dict[int, int] = {}
-
-    def content(value: Any) -> Any:
-        return ("", found[id(value)]) if isinstance(value, (dict, list)) else (type(value), value)
-
     for value, is_map, is_data in reversed(order):
+        says: list[Any] = [is_map]
         if isinstance(value, dict):
-            speaks = value if is_map or is_data else [key for key in value if key not in _SILENT]
-            says: Any = (is_map, tuple((key, content(value[key])) for key in speaks))
+            for key, part in value.items():
+                if is_map or is_data or key not in _SILENT:
+                    nested = isinstance(part, (dict, list))
+                    says += (key, _NESTED, found[id(part)]) if nested else (key, type(part), part)
         else:
-            says = ("list", tuple(content(part) for part in value))
-        found[id(value)] = numbers.setdefault(says, len(numbers))
+            says = [_NESTED]
+            for part in value:
+                says += (_NESTED, found[id(part)]) if isinstance(part, (dict, list)) else (type(part), part)
+        found[id(value)] = numbers.setdefault(tuple(says), len(numbers))
     return found
 
 

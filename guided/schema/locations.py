@@ -84,7 +84,7 @@ class Locations:
         finished: set[int] = set()
         nodes = self.document.nodes
         for root in range(len(nodes)):
-            if root in finished:
+            if root in finished or next(nodes[root].in_place(), None) is None:
                 continue
             stack, on_path = [(root, False)], set[int]()
             while stack:
