@@ -175,7 +175,8 @@ def figures(lines: list[dict[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "version": lines[0]["version"],
         "schemas": len(results),
-        "refused": len(results) - len(good),
+        "refused": sum("error" in line for line in results),
+        "without_documents": len(results) - len(good) - sum("error" in line for line in results),
         "schemas_with_wrong_verdicts": sum(bool(line["wrong"]) for line in good),
         "masks": masks.size,
         "mask_us": spread(masks, MASK_PERCENTILES),
