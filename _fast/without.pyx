@@ -1,4 +1,4 @@
-# Without: a language less a few texts.  Uses: recognizer, wordlist, places.
+# Without: a language less a few texts.  Uses: recognizer, places.
 #
 # What `uniqueItems` leaves of the strings after some were written.  A state is one of the language and one of the list of
 # texts; once the text is a beginning of none of them, it is the language's alone, and so is its mask (see WithoutIndex).
@@ -10,9 +10,9 @@ cdef struct Remaining:
 
 
 cdef class Without(Recognizer):
-    """The texts that `inner` reads from its state `begin`, but for `words`."""
+    """The texts that `inner` reads from its state `begin`, but for those of `words`, of which there are few."""
     cdef readonly Recognizer inner
-    cdef WordList words
+    cdef Recognizer words
     cdef Remaining* parts         # by state
     cdef int32_t parts_capacity
     cdef PairMap numbers          # (inner, words) -> state
@@ -21,9 +21,9 @@ cdef class Without(Recognizer):
     def __dealloc__(self):
         free(self.parts)
 
-    def __init__(self, Recognizer inner, state_t begin, words, int32_t max_states=4_000_000):
+    def __init__(self, Recognizer inner, state_t begin, Recognizer words not None, int32_t max_states=4_000_000):
         cdef int32_t byte
-        self.inner, self.words, self.max_states = inner, WordList(words, [0] * len(words)), max_states
+        self.inner, self.words, self.max_states = inner, words, max_states
         self.numbers, self.alive = PairMap(), PairMap()
         classes = {}
         for byte in range(256):

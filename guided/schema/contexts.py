@@ -100,7 +100,7 @@ class JsonContexts:
         if kind == COLON:
             return self.structure.colon
         if kind == FREE_KEY:
-            return self.key_lexers.free
+            return self._free_keys(_frame(about))
         if kind == END:
             return None
         frame = _frame(about)
@@ -153,13 +153,16 @@ class JsonContexts:
     def _key_lexer(self, frame: Frame) -> _fast.Recognizer:
         numbers, classes = self.frames.keys(frame)
         residual = frame.residual
-        if not classes:
-            return self.key_lexers.only({residual.names[number]: number for number in sorted(numbers)})
-        if self.tests.tests(residual):
-            return self.tests.lexer(residual, numbers, classes)
-        # known keys are exceptions; exit() knows which of them may come
-        if residual.names or residual.seen:
+        if self._is_free(frame):
+            return self._free_keys(frame)
+        if classes and not self.tests.tests(residual):  # exceptions among free keys; exit() knows which may come
             return self.key_lexers.known(residual.names, residual.seen)
+        return self.key_lexers.only({residual.names[number]: number for number in sorted(numbers)})
+
+    def _free_keys(self, frame: Frame) -> _fast.Recognizer:
+        """The keys that are not declared; with tests, those of classes that may come and were not there before."""
+        if self.tests.tests(frame.residual):
+            return self.tests.lexer(frame.residual, self.frames.keys(frame)[1])
         return self.key_lexers.free
 
     def _may_close(self, frame: Frame) -> bool:
@@ -187,9 +190,8 @@ class JsonContexts:
     def _is_free(self, frame: Frame) -> bool:
         """Whether the lexer of its keys reads free ones by itself."""
         residual = frame.residual
-        if not self.frames.keys(frame)[1]:
-            return False
-        return bool(self.tests.tests(residual)) or not (residual.names or residual.seen)
+        numbers, classes = self.frames.keys(frame)
+        return bool(classes) and not (numbers if self.tests.tests(residual) else residual.names or residual.seen)
 
     def is_accepting(self, context: int) -> bool:
         """Whether the document is complete."""

@@ -12,14 +12,24 @@ from string import ascii_lowercase
 from typing import Any
 
 from guided import _fast
-from guided.automata.syntax import Both, Node, Not
-from guided.schema.lexers import KEY, NEW_KEY, TAKEN, TEST, Alternatives, label_sets, restricted_dfa, shared_dfa
+from guided.automata.syntax import Node
+from guided.schema.lexers import (
+    NEW_KEY,
+    TAKEN,
+    TEST,
+    Alternatives,
+    label_sets,
+    restricted_dfa,
+    shared_dfa,
+    within,
+)
 from guided.schema.residuals import Residual, Residuals
 from guided.schema.scalars import Scalars
 
 Test = Any  # a pattern, or ("names", node)
 Class = frozenset[Test]
 NO_TESTS: Class = frozenset()
+MAX_SEARCHED = 4_000  # states after which Recognizer.completions() ends its search
 
 
 class KeyTests:
@@ -31,7 +41,9 @@ class KeyTests:
         self.spelling, self.limits = scalars.spelling, scalars.limits
         self._trees: dict[Test, Node] = {}
         self._holds: dict[tuple[Test, str], bool] = {}
+        self._shortest: dict[tuple[Test, ...], list[tuple[tuple[int, ...], str]]] = {}
         self._fresh: dict[tuple[tuple[Test, ...], frozenset[str]], list[tuple[Class, str]]] = {}
+        self._lexers: dict[tuple[tuple[Test, ...], frozenset[Class], frozenset[str]], _fast.Recognizer] = {}
 
     def tests(self, residual: Residual) -> tuple[Test, ...]:
         """The tests that matter to an object."""
@@ -86,55 +98,68 @@ class KeyTests:
             return
         found = self._fresh.get((tests, taken))
         if found is None:
-            every: Node = self.spelling.every
-            if taken:
-                every = Both((every, Not(self.spelling.words(sorted(taken)))))
-            dfa = shared_dfa(((NEW_KEY, every), *self._alternatives(tests)), self.limits)
-            texts = {} if dfa.start == _fast.DEAD else dfa.completions(dfa.start)
-            found = [
-                (self.class_by(labels, tests), json.loads(text)) for labels, text in texts.items() if NEW_KEY in labels
-            ]
-            self._fresh[tests, taken] = found
+            found = self._fresh[tests, taken] = []
+            for labels, name in self._names_of(tests):
+                if name in taken:  # another one of the same class, if there is one
+                    lexer = self._without(self._keys(tests, frozenset([labels])), taken)
+                    if lexer.start == _fast.DEAD:
+                        continue
+                    name = json.loads(lexer.completion(lexer.start) or b"")
+                found.append((self.class_by(labels, tests), name))
         yield from found
 
+    def _names_of(self, tests: tuple[Test, ...]) -> list[tuple[tuple[int, ...], str]]:
+        """(labels, a name) of every class that some name is in."""
+        found = self._shortest.get(tests)
+        if found is None:
+            alternatives = self._alternatives(tests)
+            dfa = shared_dfa(alternatives, self.limits)
+            texts = {} if dfa.start == _fast.DEAD else dfa.completions(dfa.start)
+            if dfa.n_states >= MAX_SEARCHED:  # that search may have ended early
+                for labels in label_sets(alternatives, self.limits).difference(texts):
+                    only = restricted_dfa(alternatives, frozenset([labels]), self.limits)
+                    texts[labels] = only.completion(only.start) or b""
+            found = [(labels, json.loads(text)) for labels, text in sorted(texts.items()) if NEW_KEY in labels]
+            self._shortest[tests] = found
+        return found
+
     def _alternatives(self, tests: tuple[Test, ...]) -> Alternatives:
-        return tuple((TEST + number, self._tree(test)) for number, test in enumerate(tests))
+        """All keys, and those that fit each test."""
+        tested = ((TEST + number, self._tree(test)) for number, test in enumerate(tests))
+        return ((NEW_KEY, self.spelling.every), *tested)
+
+    def _keys(self, tests: tuple[Test, ...], accepted: frozenset[tuple[int, ...]]) -> _fast.Recognizer:
+        """The keys whose lexeme ends with accepted labels."""
+        alternatives = self._alternatives(tests)
+        if all(labels in accepted for labels, _ in self._names_of(tests)):
+            made = shared_dfa(alternatives, self.limits)
+        else:
+            made = restricted_dfa(alternatives, accepted, self.limits)
+        return within(made, self.spelling.every)[0]
+
+    def _without(self, keys: _fast.Recognizer, names: frozenset[str]) -> _fast.Recognizer:
+        """The same but for some names."""
+        if not names or keys.start == _fast.DEAD:
+            return keys
+        return _fast.Without(keys, keys.start, shared_dfa(((TAKEN, self.spelling.words(sorted(names))),)))
 
     def class_by(self, labels: tuple[int, ...], tests: tuple[Test, ...]) -> Class:
         """The class of a name whose lexeme ended with these labels."""
         return frozenset(tests[label - TEST] for label in labels if label >= TEST)
 
-    def alternatives(self, residual: Residual) -> Alternatives:
-        """All keys of an object with tests: declared ones, those written before, and others with the tests they fit."""
-        tests = self.tests(residual)
-        words = self.spelling.words
-        known: list[tuple[int, Node]] = [(NEW_KEY, self.spelling.every)]
-        seen = sorted(residual.seen.difference(residual.names))
-        if seen:
-            known.append((TAKEN, words(seen)))
-        known += [(KEY + number, words((name,))) for number, name in enumerate(residual.names)]
-        return (*known, *self._alternatives(tests))
-
     def classes(self, residual: Residual) -> list[Class]:
         """The classes of names that are neither declared nor written before."""
-        tests = self.tests(residual)
-        return [
-            self.class_by(labels, tests)
-            for labels in sorted(label_sets(self.alternatives(residual), self.limits))
-            if NEW_KEY in labels and not any(label == TAKEN or KEY <= label < TEST for label in labels)
-        ]
+        return [matched for matched, _ in self.fresh(residual)]
 
-    def lexer(self, residual: Residual, numbers: frozenset[int], classes: frozenset[Class]) -> _fast.Dfa:
-        """The keys that may come: declared ones by number, others by class."""
-        alternatives, tests = self.alternatives(residual), self.tests(residual)
-        accepted = set()
-        for labels in label_sets(alternatives, self.limits):
-            if NEW_KEY not in labels or TAKEN in labels:
-                continue
-            known = [label - KEY for label in labels if KEY <= label < TEST]
-            if known[0] in numbers if known else self.class_by(labels, tests) in classes:
-                accepted.add(labels)
-        return restricted_dfa(alternatives, frozenset(accepted), self.limits)
+    def lexer(self, residual: Residual, classes: frozenset[Class]) -> _fast.Recognizer:
+        """The keys of some classes that are neither declared nor written before."""
+        tests, taken = self.tests(residual), residual.seen.union(residual.names)
+        found = self._lexers.get((tests, classes, taken))
+        if found is None:
+            possible = [labels for labels, _ in self._names_of(tests)]
+            accepted = frozenset(labels for labels in possible if self.class_by(labels, tests) in classes)
+            found = self._lexers[tests, classes, taken] = self._without(self._keys(tests, accepted), taken)
+        return found
 
 
 def fresh_names(taken: frozenset[str]) -> Iterator[str]:

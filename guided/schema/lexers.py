@@ -71,8 +71,8 @@ def within(lexer: _fast.Recognizer, universe: Node | None) -> Part:
     return lexer, lexer.start
 
 
-def _less_words(node: Node) -> tuple[Node, list[bytes]] | None:
-    """(strings, texts) of an intersection with all strings but a few, in one spelling; None for other trees."""
+def _less_words(node: Node) -> tuple[Node, _fast.Recognizer] | None:
+    """(strings, the few) of an intersection with all strings but a few, in one spelling; None for other trees."""
     if not isinstance(node, Both) or EVERY_STRING not in node.parts:
         return None
     refused = [part.node for part in node.parts if isinstance(part, Not)]
@@ -84,8 +84,9 @@ def _less_words(node: Node) -> tuple[Node, list[bytes]] | None:
             rest += part.parts if isinstance(part, Both) else [part]
     if any(part is not EVERY_STRING and counted(part) is None for part in rest):
         rest.remove(EVERY_STRING)  # a pattern's strings are spelled so already
-    texts = {text.encode() for words in refused if isinstance(words, Words) for text in words.texts}
-    return (rest[0] if len(rest) == 1 else Both(tuple(dict.fromkeys(rest))), sorted(texts))
+    texts = {text for words in refused if isinstance(words, Words) for text in words.texts}
+    few = shared_dfa(((TAKEN, Words(tuple(sorted(texts)))),))
+    return (rest[0] if len(rest) == 1 else Both(tuple(dict.fromkeys(rest))), few)
 
 
 def _measured(node: Node) -> tuple[Node, int, int | None] | None:
