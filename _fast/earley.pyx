@@ -44,6 +44,9 @@ cdef class Earley(Recognizer):
         """The same grammar with no states; what the kernels said is shared."""
         return Earley(self.automaton, self.kernels, ((), False), self.finish, max(self.max_states, 2 * MAX_WALKER_STATES))
 
+    cpdef bint is_worn(self) except -1:
+        return Recognizer.is_worn(self) or self.kernels.is_worn()
+
     cdef state_t intern(self, tuple lexemes, bint may_end) except? FAILED_STATE:
         key = (lexemes, may_end)
         found = self.numbers.get(key)

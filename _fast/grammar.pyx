@@ -38,6 +38,9 @@ cdef class Grammar(Recognizer):
         if start:
             self.start = self.intern(start)
 
+    cpdef bint is_worn(self) except -1:
+        return Recognizer.is_worn(self) or self.stacks.is_worn()
+
     cdef bint can_start(self, node, state_t lexeme):
         """Whether any text at all can follow a stack and the start of a lexeme: some lexeme, or the end."""
         live = self.live[node]

@@ -43,6 +43,9 @@ cdef class Machine(Recognizer):
     cdef int32_t* buckets            # open addressing: state + 1, or 0
     cdef int32_t n_buckets           # a power of two
 
+    cpdef bint is_worn(self) except -1:
+        return Recognizer.is_worn(self) or (hasattr(self.contexts, "is_worn") and self.contexts.is_worn())
+
     def __init__(self, contexts, int32_t max_states=1_000_000):
         cdef Place place
         self.contexts = contexts

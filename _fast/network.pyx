@@ -49,6 +49,10 @@ cdef class Network(Recognizer):
     def __dealloc__(self):
         free(self.one)
 
+    cpdef bint is_worn(self) except -1:
+        cdef Recognizer part
+        return Recognizer.is_worn(self) or any([part.is_worn() for part in set(self.parts)])
+
     cdef prepare(self, int32_t max_states):
         self.max_states = max_states
         self.parts, self.closing, self.next_items, self.is_last, self.items, self.singles = [], [], [], [], [], []

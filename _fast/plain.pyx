@@ -34,6 +34,10 @@ cdef class PlainContexts:
     cdef void* behind[8]               # lexers behind a value: is_object, may go on, may close as bits; NULL before they were made
     cdef dict remembered             # completions by context
 
+    def is_worn(self) -> bool:
+        """Whether half of what may ever be interned is."""
+        return self.front.is_worn()
+
     def __init__(self, front, int32_t max_states):
         cdef Link link
         self.front, self.max_states = front, max_states

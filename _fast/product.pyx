@@ -16,6 +16,9 @@ cdef class Product(Recognizer):
         self.numbers, self.pairs = {}, []
         self.start = self.intern(left.start, right.start)
 
+    cpdef bint is_worn(self) except -1:
+        return Recognizer.is_worn(self) or self.left.is_worn() or self.right.is_worn()
+
     cdef state_t intern(self, state_t left, state_t right) except? FAILED_STATE:
         cdef bint left_accepts, right_accepts
         if (left == DEAD_STATE or right == DEAD_STATE) if self.both else (left == DEAD_STATE and right == DEAD_STATE):

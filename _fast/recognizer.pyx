@@ -88,6 +88,10 @@ cdef class Recognizer:
         """States interned so far (a lazy recogniser makes more as it reads)."""
         return self.n_made
 
+    cpdef bint is_worn(self) except -1:
+        """Whether half of the states that it may ever make are made: who begins a new text had better take a new one."""
+        return self.n_made > self.max_states // 2
+
     def _check_state(self, state_t state):
         if not 0 <= state < self.n_made:
             raise ValueError(f"state {state} is not a state of this recogniser (it has {self.n_made:,})")

@@ -71,6 +71,10 @@ cdef class ParserStacks:
     def __dealloc__(self):
         free(self.nodes)
 
+    def is_worn(self) -> bool:
+        """Whether half of the nodes that it may ever make are made."""
+        return self.n_nodes > self.max_states // 2
+
     # ---- nodes ----
 
     cpdef int32_t push(self, int32_t below, int32_t state) except -2:

@@ -18,7 +18,7 @@ def index_for(constraint: Constraint, vocab: Vocabulary) -> _fast.Index:
     """
     by_vocab = _INDEXES.setdefault(constraint, {})
     index = by_vocab.get(vocab.fingerprint)
-    if index is None:
+    if index is None or (index.recognizer.is_worn() and constraint.recognizer() is not index.recognizer):
         index = constraint.index_over(vocab)
         by_vocab[vocab.fingerprint] = index
     return index

@@ -44,8 +44,11 @@ class Constraint:
         return self.name
 
     def recognizer(self) -> _fast.Recognizer:
-        """The compiled language.  Raises ConstraintError if it has no member at all."""
-        if self._recognizer is None:
+        """The compiled language: a new one once it is worn, so that no number of texts runs into `max_states`.
+
+        Raises ConstraintError if it has no member at all.
+        """
+        if self._recognizer is None or self._recognizer.is_worn():
             recognizer = self._build()
             if recognizer.start == _fast.DEAD:
                 raise ConstraintError(f"{self.name} has no member: no text at all fits it")

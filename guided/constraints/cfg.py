@@ -94,8 +94,7 @@ def _make(
 
     compiled = compile_grammar(text_or_path, start, parser=parser, lexer=lexer, postlex=postlex, limits=limits)
 
-    def build() -> _fast.Recognizer:
-        return compiled.recognizer
+    build = compiled.fresh
 
     def explain() -> dict[str, Any]:
         return {**compiled.explain(), **collisions(compiled.source)}
@@ -125,7 +124,7 @@ def _embedding(
 
     def build() -> _fast.Recognizer:
         return _fast.Embedding(
-            compiled.recognizer,
+            compiled.fresh(),
             [placeholder(number).encode() for number in range(len(inner))],
             [constraint.recognizer() for constraint in inner.values()],
             [closing_bytes(constraint) for constraint in inner.values()],

@@ -64,15 +64,26 @@ def json_schema(
     options = Options(ignore=on_unsupported == "ignore", assert_formats=formats == "assert", limits=limits)
     document = load(schema, options, registry)
     in_order = order == "schema"
-    contexts = JsonContexts(
-        document, in_order=in_order, whitespace=whitespace, numbers=numbers, bare=bare, escapes=escapes
-    )
+
+    def begin() -> tuple[JsonContexts, _fast.PlainContexts]:
+        contexts = JsonContexts(
+            document, in_order=in_order, whitespace=whitespace, numbers=numbers, bare=bare, escapes=escapes
+        )
+        return contexts, _fast.PlainContexts(Front(contexts), limits.max_states)
+
+    contexts, plain = begin()
     check(document, contexts)
-    plain = _fast.PlainContexts(Front(contexts), limits.max_states)
+
+    def build() -> _fast.Machine:
+        nonlocal contexts, plain
+        if contexts.is_worn():
+            contexts, plain = begin()
+        return _fast.Machine(plain, limits.max_states)
+
     settings = {"order": order, "whitespace": whitespace, "formats": formats, "numbers": numbers, "escapes": escapes}
     return Constraint(
         name,
-        lambda: _fast.Machine(plain, limits.max_states),
+        build,
         parse=parse,
         value_kind="json",
         explain=lambda: report(document, contexts, plain, settings),

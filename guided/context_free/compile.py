@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -26,13 +27,13 @@ Parser = Literal["auto", "lalr", "earley"]
 Lexer = Literal["auto", "contextual", "dynamic", "dynamic_complete"]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Compiled:
     """A recogniser and where it came from.
 
     parser    : what explain() calls it.
     conflicts : what Lark says of the LALR table; with parser="lalr" it shifts there, and texts may be lost.
-    sizes     : of what was compiled; called when asked.
+    make      : makes the recogniser and its details; again when the first one is worn.
     """
 
     recognizer: _fast.Grammar | _fast.Earley
@@ -40,6 +41,13 @@ class Compiled:
     parser: str
     conflicts: str | None
     details: tuple[Any, ...]
+    make: Callable[[], tuple[_fast.Grammar | _fast.Earley, tuple[Any, ...]]]
+
+    def fresh(self) -> _fast.Grammar | _fast.Earley:
+        """The recogniser, or a new one if it is worn; what was found out about the grammar is shared."""
+        if self.recognizer.is_worn():
+            self.recognizer, self.details = self.make()
+        return self.recognizer
 
     def explain(self) -> dict[str, Any]:
         """The parser, and the sizes of what was compiled."""
@@ -137,14 +145,19 @@ def _lalr(source: Source, table: Table, conflict: str | None, limits: Limits) ->
         table = doubled(table, source.indents)
         lookaheads = IndentedLookaheads(lexers, table, limits.max_dfa_states)
     outcomes = Outcomes(lookaheads, table, limits.max_states)
-    stacks = Stacks(lookaheads, outcomes, table, limits.max_states)
-    if isinstance(lookaheads, IndentedLookaheads):
-        places = Places(stacks, lookaheads)
-        first = places.begin(places.bottom, lookaheads.first_control)
-        recognizer = _fast.Grammar(lexers.automaton, places, first, IndentedCompletion(places), limits.max_states)
-    else:
-        first = stacks.begin(stacks.bottom, lookaheads.first_control)
-        recognizer = _fast.Grammar(lexers.automaton, stacks, first, Completion(stacks, outcomes), limits.max_states)
+
+    def make() -> tuple[_fast.Grammar, tuple[Any, ...]]:
+        stacks = Stacks(lookaheads, outcomes, table, limits.max_states)
+        if isinstance(lookaheads, IndentedLookaheads):
+            places = Places(stacks, lookaheads)
+            first = places.begin(places.bottom, lookaheads.first_control)
+            made = _fast.Grammar(lexers.automaton, places, first, IndentedCompletion(places), limits.max_states)
+        else:
+            first = stacks.begin(stacks.bottom, lookaheads.first_control)
+            made = _fast.Grammar(lexers.automaton, stacks, first, Completion(stacks, outcomes), limits.max_states)
+        return made, (stacks, table)
+
+    recognizer, details = make()
     if recognizer.start == _fast.DEAD:
         raise error_at(
             f"no text fits rule {source.start}: under Lark's lexer some terminal that every text needs always loses "
@@ -152,17 +165,22 @@ def _lalr(source: Source, table: Table, conflict: str | None, limits: Limits) ->
             source,
             source.start,
         )
-    return Compiled(recognizer, source, "lalr, contextual lexer", conflict, (stacks, table))
+    return Compiled(recognizer, source, "lalr, contextual lexer", conflict, details, make)
 
 
 def _earley(source: Source, conflict: str | None, limits: Limits, *, complete: bool) -> Compiled:
     terminals = Terminals(source, limits.max_nfa_states, limits.max_dfa_states, complete=complete)
     lexemes = Lexemes(terminals, limits.max_dfa_states, munch=not complete)
     derivations = Derivations(Rules(source, terminals), lexemes, limits.max_states)
-    kernels = earley.Kernels(derivations, limits.max_states)
-    nothing: tuple[tuple[tuple[int, int], ...], bool] = ((), False)
-    first = kernels.open(kernels.first, lexemes.first_control) if kernels.first >= 0 else nothing
-    recognizer = _fast.Earley(terminals.automaton, kernels, first, EarleyCompletion(kernels), limits.max_states)
+
+    def make() -> tuple[_fast.Earley, tuple[Any, ...]]:
+        kernels = earley.Kernels(derivations, limits.max_states)
+        nothing: tuple[tuple[tuple[int, int], ...], bool] = ((), False)
+        first = kernels.open(kernels.first, lexemes.first_control) if kernels.first >= 0 else nothing
+        made = _fast.Earley(terminals.automaton, kernels, first, EarleyCompletion(kernels), limits.max_states)
+        return made, (kernels,)
+
+    recognizer, details = make()
     if recognizer.start == _fast.DEAD:
         raise error_at(
             f"no text fits rule {source.start}: a terminal is always read to its longest end, and then what every "
@@ -171,7 +189,7 @@ def _earley(source: Source, conflict: str | None, limits: Limits, *, complete: b
             source.start,
         )
     name = "earley, dynamic_complete lexer" if complete else "earley, dynamic lexer"
-    return Compiled(recognizer, source, name, conflict, (kernels,))
+    return Compiled(recognizer, source, name, conflict, details, make)
 
 
 def _table(source: Source, parser: Parser) -> tuple[Table | None, str | None]:

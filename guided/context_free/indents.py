@@ -178,6 +178,10 @@ class Places:
             self.live.append(live | (self.may_end_with(stack, len(columns)) == 1))
         return found
 
+    def is_worn(self) -> bool:
+        """Whether half of the places or stacks that may ever be made are made."""
+        return self.stacks.is_worn() or len(self.parts) > self.stacks.max_states // 2
+
     def may_end_with(self, stack: int, n_columns: int) -> int:
         """Whether the parser accepts after a DEDENT for every open column: 1, 0 or IN_DOUBT."""
         key = (stack, n_columns)

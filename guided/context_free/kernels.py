@@ -68,6 +68,10 @@ class Kernels:
 
     # ---- kernels ----
 
+    def is_worn(self) -> bool:
+        """Whether half of the kernels that it may ever make are made."""
+        return len(self.items) > self.max_states // 2
+
     def make(self, raw: list[Item], *, complete: bool) -> int:
         """The kernel of items: finished ones are followed to where they return; NOWHERE if it can lead to no end."""
         symbols, skips, before = self.rules.symbol, self.rules.skips, self.derivations.before

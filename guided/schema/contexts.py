@@ -75,6 +75,11 @@ class JsonContexts:
         """Whether some "this can be finished" was assumed, as finding out took more steps than allowed."""
         return self.analysis.approximate or self.values.is_approximate
 
+    def is_worn(self) -> bool:
+        """Whether half of the residuals or frames that may ever be made are made."""
+        most = self.document.options.limits.max_states // 2
+        return len(self.residuals.all) > most or len(self.frames.frames) > most
+
     def prepare(self, number: int) -> None:
         """Find out now whether the strings of a node make an automaton: lookahead must be built in full.
 

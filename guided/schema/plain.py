@@ -36,6 +36,10 @@ class Front:
         self.goal_at, self.is_end = contexts.goal_at, contexts.is_accepting
         self.name_of = contexts.name_of
 
+    def is_worn(self) -> bool:
+        """Whether half of what the contexts may ever intern is."""
+        return self.contexts.is_worn()
+
     # ---- shapes ----
 
     def shape(self, goal: Goal, is_object: bool) -> Told | None:
