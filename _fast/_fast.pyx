@@ -46,6 +46,7 @@ include "outcomes.pyx"       # outcomes of a state of a table, with sets of look
 include "saturation.pyx"     # what becomes of a state of an LALR table under a lookahead?
 include "stacks.pyx"         # the parser's stacks, and what a lexeme makes of them
 include "rows.pyx"           # finished masks by state
+include "entries.pyx"        # tokens inside a lexeme, and those that leave it
 include "lexing.pyx"         # what every token does to one lexer
 include "universe.pyx"       # where a string is free but for its end
 include "lexer_indexes.pyx"  # the same for lexers made of parts
