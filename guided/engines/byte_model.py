@@ -147,6 +147,7 @@ class ByteState:
     def __init__(self, model: ByteModel, cover: Cover) -> None:
         self.model, self.cover = model, cover
         self.is_lost = False  # the text cannot be continued by any tokens
+        self._recover()
 
     @property
     def text(self) -> bytes:
@@ -189,7 +190,19 @@ class ByteState:
         if not 0 <= byte <= 255:
             raise ValueError(f"{byte} is not a byte; a text that has ended (256) goes nowhere")
         self.cover.read(byte)
-        self.is_lost = self.is_lost or not (self.cover.elements or self.cover.ends)
+        self._recover()
+
+    def _recover(self) -> None:
+        """Read the text again under a lower tolerance if all that spells it was dropped; lost is what nothing does."""
+        tolerance = self.model.settings.tolerance
+        while not (self.cover.elements or self.cover.ends or self.is_lost):
+            if self.cover.log_dropped == -math.inf:
+                self.is_lost = True
+                return
+            tolerance = tolerance * 1e-3 if tolerance > 1e-15 else 0.0
+            settings = replace(self.model.settings, tolerance=tolerance, beam=None)
+            self.cover = cover_of(self.model.lm, self.model.rule, self.text, settings, self.model.counts)
+            self.cover.settings = self.model.settings
 
     def fork(self) -> ByteState:
         """An independent copy; what the model has read is shared."""

@@ -224,8 +224,9 @@ def test_bytes_that_no_tokenizer_writes(bad):
     with pytest.raises(ModelError, match=r'no UTF-8.*encodings="all"'):
         blm.next_logprobs(bad)
     assert blm.logprob(bad) == -math.inf
-    row = np.exp(ByteModel(lm, "all", tolerance=1e-3).next_logprobs(bad[-2:]))
-    assert row.sum() == pytest.approx(1)
+    for tolerance in (1e-3, 0.5):  # what spells these bytes is so unlikely that at first it is dropped
+        row = np.exp(ByteModel(lm, "all", tolerance=tolerance).next_logprobs(bad[-2:]))
+        assert row.sum() == pytest.approx(1)
 
 
 def test_half_a_character_goes_on_with_its_other_half():
