@@ -27,10 +27,12 @@ cdef struct draft_t:
     uint64_t text                     # hash of the bytes written
     token_t pin                       # the token that must come next; NO_PIN where there is a choice
     int32_t origin                    # which draft of the step before it continues
+    int32_t n_ways                    # ways on that were counted in this step (Drafts.handicap)
 
 
 cdef struct pair_t:
     double score                      # of the draft with this token
+    double rank                       # the same, less the handicap of a further way on of one draft
     double logp                       # of the token by the model alone
     int32_t draft
     token_t token
@@ -38,13 +40,13 @@ cdef struct pair_t:
 
 
 cdef int32_t is_better(const pair_t* left, const pair_t* right) noexcept nogil:
-    """Higher scores first; equal ones by draft and then by the token's rank, which is their order in memory."""
-    if left.score != right.score:
-        return left.score > right.score
+    """Higher ranks first; equal ones by draft and then by the token's place, which is their order in memory."""
+    if left.rank != right.rank:
+        return left.rank > right.rank
     return left < right
 
 
-cdef int by_score(const void* left, const void* right) noexcept nogil:
+cdef int by_rank(const void* left, const void* right) noexcept nogil:
     cdef const pair_t* one = (<const pair_t**>left)[0]
     cdef const pair_t* two = (<const pair_t**>right)[0]
     return -1 if is_better(one, two) else 1
@@ -65,7 +67,7 @@ cdef class Candidates:
     max_tokens    : length of a draft.                     temperature, alpha, penalty : see engines/superpose.py.
     index         : of the constraint, or None.            table : n-grams, or None.
     open_end      : bytes at the prompt's end that every draft writes again, in at most `heal_tokens` tokens.
-    is_apart      : no draft gives way to two continuations of another; else the best k of all ways stay.
+    margin        : by how much more a second way on of one draft must score than the first of another; 0: the best k stay.
     is_complete   : only tokens after which a member can still be finished within max_tokens.
     """
     cdef Index index
@@ -90,20 +92,20 @@ cdef class Candidates:
     cdef readonly int32_t k, m, max_tokens, n_alive, n_tokens
     cdef readonly int64_t n_pairs     # pairs tested so far
     cdef readonly int64_t n_masks     # masks made because the likely tokens did not suffice
-    cdef readonly double temperature, alpha, penalty
-    cdef readonly bint is_complete, is_apart
+    cdef readonly double temperature, alpha, penalty, margin
+    cdef readonly bint is_complete
     cdef frozenset eos_ids
 
     def __init__(
         self, vocab, prompt, int32_t k, int32_t m, int32_t max_tokens, double temperature, double alpha, double penalty,
-        Index index, NGramTable table, bytes open_end, int32_t heal_tokens, bint is_complete, bint is_apart=False,
+        Index index, NGramTable table, bytes open_end, int32_t heal_tokens, bint is_complete, double margin=0,
     ):
         cdef draft_t* draft
         cdef int32_t number
         self.trie, self.k, self.m, self.max_tokens = vocab.trie, k, m, max_tokens
         self.temperature, self.alpha, self.penalty = temperature, alpha, penalty
         self.index, self.table, self.open_end, self.is_complete = index, table, open_end, is_complete
-        self.is_apart = is_apart
+        self.margin = margin
         self.rest_tokens = fewest_tokens(self.trie, open_end)[0]
         self.rest_view = self.rest_tokens
         self.heal_tokens = max(heal_tokens, <int32_t>self.rest_view[0])

@@ -37,22 +37,35 @@ cdef class Drafts(Candidates):
         n_pairs = self.make_pairs(logits, n_logits, n_best, log_norm)
         self.score_pairs(n_pairs)
         for number in range(n_pairs):
+            self.pairs[number].rank = self.pairs[number].score
             self.order[number] = &self.pairs[number]
-        qsort(self.order, n_pairs, sizeof(pair_t*), &by_score)
+        qsort(self.order, n_pairs, sizeof(pair_t*), &by_rank)
         self.choose(n_pairs)
         return self.n_alive
 
-    cdef int choose(self, int32_t n_pairs) except -1:
-        """The best k pairs that go on become the drafts; those of the best 2 k that end go to the pool.
+    cdef void handicap(self, int32_t n_pairs) noexcept:
+        """Order the pairs anew: the second way on of one draft counts less by `margin`, the third by twice that."""
+        cdef int32_t number
+        cdef pair_t* pair
+        for number in range(self.n_alive):
+            self.alive[number].n_ways = 0
+        for number in range(n_pairs):
+            pair = self.order[number]
+            if pair.score > -INFINITY and pair.state != FINISHED_STATE:
+                pair.rank = pair.score - self.margin * self.alive[pair.draft].n_ways
+                self.alive[pair.draft].n_ways += 1
+        qsort(self.order, n_pairs, sizeof(pair_t*), &by_rank)
 
-        With is_apart every draft first gets its best way on, and what places are left go to the best of the others.
-        """
+    cdef int choose(self, int32_t n_pairs) except -1:
+        """The best k pairs that go on become the drafts; those of the best 2 k that end go to the pool."""
         cdef int32_t rank = 0, n_next = 0
         cdef pair_t* pair
         cdef draft_t* parent
         cdef uint64_t text
         cdef uint32_t position
         self.n_tokens += 1
+        if self.margin > 0 and self.n_alive > 1:
+            self.handicap(n_pairs)
         while rank < n_pairs and (n_next < self.k or rank < 2 * self.k):
             pair = self.order[rank]
             rank += 1
@@ -67,34 +80,31 @@ cdef class Drafts(Candidates):
                 text = one_more(text, self.trie.text[position])
             if self.index is not None and self.is_whole(parent, pair.token) and self.index.recognizer.is_final(pair.state):
                 self.finish(parent.node, pair.token, pair.score, "stop", text)
-                pair.state = FINISHED_STATE
                 continue
-            n_next = self.go_on(n_next, pair, text, self.is_apart)
-        if self.is_apart and n_next < self.k:
-            for rank in range(n_pairs):
-                pair = self.order[rank]
-                if n_next == self.k or pair.score == -INFINITY:
-                    break
-                if pair.state != FINISHED_STATE:
-                    text = self.alive[pair.draft].text
-                    for position in range(self.trie.offset[pair.token], self.trie.offset[pair.token + 1]):
-                        text = one_more(text, self.trie.text[position])
-                    n_next = self.go_on(n_next, pair, text, False)
+            n_next = self.go_on(n_next, pair, text)
         self.alive, self.next = self.next, self.alive
         self.n_alive = n_next
-        if len(self.pool) >= self.k and n_next and self.alive[0].score / self.max_tokens <= self.pool[self.k - 1][0]:
+        if len(self.pool) >= self.k and n_next and self.best_score() / self.max_tokens <= self.pool[self.k - 1][0]:
             self.n_alive = 0                  # whatever follows costs: no draft can overtake the finished ones
         return 0
 
-    cdef int32_t go_on(self, int32_t n_next, const pair_t* pair, uint64_t text, bint is_apart) except -1:
-        """Make a pair the next draft number n_next, unless there are k, or its text or (apart) its origin is there."""
+    cdef double best_score(self) noexcept:
+        """The score of the best draft, which a handicap may have put behind another."""
+        cdef double best = self.alive[0].score
+        cdef int32_t number
+        for number in range(1, self.n_alive):
+            best = max(best, self.alive[number].score)
+        return best
+
+    cdef int32_t go_on(self, int32_t n_next, const pair_t* pair, uint64_t text) except -1:
+        """Make a pair the next draft number n_next, unless there are k, or its text is there."""
         cdef const draft_t* parent = &self.alive[pair.draft]
         cdef draft_t* draft = &self.next[n_next]
         cdef int32_t other
         if n_next == self.k:
             return n_next
         for other in range(n_next):           # the same text in other tokens: the better one came first
-            if self.next[other].text == text or (is_apart and self.n_alive > 1 and self.next[other].origin == pair.draft):
+            if self.next[other].text == text:
                 return n_next
         draft.score, draft.state, draft.text, draft.pin = pair.score, pair.state, text, NO_PIN
         draft.origin = pair.draft

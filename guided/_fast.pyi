@@ -552,7 +552,7 @@ class Drafts:
         open_end: bytes,
         heal_tokens: int,
         is_complete: bool,
-        is_apart: bool = False,
+        margin: float = 0,
     ) -> None: ...
     @property
     def is_over(self) -> bool: ...

@@ -33,10 +33,10 @@ def run(
     open_end=b"",
     heal=0,
     complete=False,
-    apart=False,
+    margin=0.0,
 ):
     drafts = _fast.Drafts(
-        lm.vocab, prompt, k, m, n_steps, temperature, alpha, 200.0, index, table, open_end, heal, complete, apart
+        lm.vocab, prompt, k, m, n_steps, temperature, alpha, 200.0, index, table, open_end, heal, complete, margin
     )
     session = lm.superposed([prompt])
     ids, weights = np.zeros(k, np.int64), np.zeros(k, np.float32)
@@ -115,7 +115,7 @@ def test_drafts_are_those_of_the_recurrences(seed):
             history = [*prompt, *tokens]
             return slow.paper(history, token) if smoothing == "paper" else slow.backoff(history, token, len(TOKENS))
 
-    apart = dice.random() < 0.5
+    margin = dice.choice([0.0, 0.0, 0.5, 3.0, 1e9])
     needs_viable = index is not None or open_end
     viable = viability(index, lm.vocab, n_steps, open_end, heal, complete) if needs_viable else None
 
@@ -123,10 +123,10 @@ def test_drafts_are_those_of_the_recurrences(seed):
         return lm.after(prompt, columns)
 
     expected = slow_superpose(
-        logits_of, TOKENS, EOS, k, m, n_steps, temperature, alpha, guess, 200.0, viable, final, apart
+        logits_of, TOKENS, EOS, k, m, n_steps, temperature, alpha, guess, 200.0, viable, final, margin
     )
     try:
-        drafts = run(lm, prompt, k, m, n_steps, temperature, alpha, table, index, open_end, heal, complete, apart)
+        drafts = run(lm, prompt, k, m, n_steps, temperature, alpha, table, index, open_end, heal, complete, margin)
     except DeadEnd:
         assert not expected  # complete: nothing fits into so few tokens
         return

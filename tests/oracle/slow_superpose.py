@@ -21,12 +21,13 @@ def slow_superpose(
     penalty=200.0,
     viable=None,
     final=None,
-    apart=False,
+    margin=0.0,
 ):
     """(tokens, score, reason) of at most k finished texts and k others, best score per token first.
 
     logits_of(columns) : a row of logits after superposed columns, each a dict from token to weight.
     texts : bytes by token.      guess(tokens, token) : g of the n-grams.
+    margin : by how much more a second way on of one draft must score than the first of another, a third by twice that.
     viable(text, n_tokens) : whether a text may be written; final(text) : whether it is over.  None: always, never.
     """
     alive, pool, columns = [((), 0.0)], [], []
@@ -62,25 +63,25 @@ def slow_superpose(
                     added = (1 - alpha) * logp - penalty
                 pairs.append((score + added, tokens, token))
         pairs = [pair for pair in sorted(pairs, key=lambda pair: -pair[0]) if pair[0] > -math.inf]
-        following, seen, rest = [], set(), []
+        ways = Counter()
+        ranks = []
+        for score, tokens, token in pairs:
+            ranks.append(score if token == eos or len(alive) == 1 else score - margin * ways[tokens])
+            ways[tokens] += token != eos
+        pairs = [pairs[number] for number in sorted(range(len(pairs)), key=lambda number: -ranks[number])]
+        following, seen = [], set()
         for rank, (score, tokens, token) in enumerate(pairs):
             if len(following) == k and rank >= 2 * k:
                 break
             longer, text = (*tokens, token), text_of((*tokens, token))
             if token == eos or (final is not None and final(text)):
                 pool.append((longer, score, "eos" if token == eos else "stop"))
-            elif apart and len(alive) > 1 and any(tokens == other[:-1] for other, _ in following):
-                rest.append((longer, score, text))
             elif len(following) < k and text not in seen:
-                seen.add(text)
-                following.append((longer, score))
-        for longer, score, text in rest:
-            if len(following) < k and text not in seen:
                 seen.add(text)
                 following.append((longer, score))
         pool = best_of(pool, k, text_of)
         alive = following
-        if not alive or (len(pool) == k and alive[0][1] / n_steps <= mean(pool[-1])):
+        if not alive or (len(pool) == k and max(score for _, score in alive) / n_steps <= mean(pool[-1])):
             alive = []
             break
         weights = [math.exp(score - alive[0][1]) for _, score in alive]
