@@ -1,9 +1,10 @@
-# Grammar: a Lark grammar, read a byte at a time; and its masks.  Uses: CutAutomaton, Index, LexerIndex, walk.
+# Grammar: a Lark grammar, read a byte at a time; and its masks.  Uses: CutAutomaton, ParserStacks, Index, CutIndex.
 #
 # A state is a set of hypotheses (stack, automaton state): where the lexeme that is running began is certain, except after a
 # lexeme that may have ended or may yet grow (`1` `.` `5`).  Nearly always there is one; each is followed by itself, and a
 # token is allowed if one of them can read it.  Masks are made for states with their stacks cut off, which deep texts share; a
-# token that would pop more than was kept is in DOUBT there, and asked with the real stack.  Stacks and their liveness belong to the front end (guided/context_free/stacks.py).
+# lexeme that would pop more than was kept is in doubt there, and the real stack is asked about it (GrammarIndex.resolve).
+# Stacks are in stacks.pyx, their liveness belongs to the front end (guided/context_free/stacks.py).
 # Derivation: docs/theory/grammars.md.
 
 
