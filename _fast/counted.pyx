@@ -58,13 +58,8 @@ cdef class Counted(Recognizer):
         free(self.inner_of); free(self.frame_of); free(self.flags); free(self.follow); free(self.lengths); free(self.layers); free(self.counts)
 
     def __init__(self, Recognizer inner, Recognizer frame, int32_t max_states=4_000_000):
-        cdef int32_t byte
         self.inner, self.max_states, self.numbers, self.place_numbers = inner, max_states, PairMap(), PairMap()
-        classes = {}
-        for byte in range(256):
-            key = (inner.byte_class[byte], frame.byte_class[byte])
-            self.byte_class[byte] = classes.setdefault(key, len(classes))
-        self.n_classes = len(classes)
+        self.share_columns([inner, frame])
         self.find_places(inner, frame)
         self.find_layers()
         self.find_lengths()

@@ -39,7 +39,7 @@ cdef class Disjoint(Recognizer):
                 if part.accepting[begin]:
                     raise ValueError("no part may hold the empty text")
             self.is_narrow = self.is_narrow and part.is_narrow
-        self.share_columns()
+        self.share_columns(self.parts)
         self.start = self.add_state(False)
         self.members = <Member*>grow(self.members, 1, &self.members_capacity, sizeof(Member))
         self.members[0] = Member(-1, DEAD_STATE)
@@ -58,30 +58,6 @@ cdef class Disjoint(Recognizer):
             self.table[self.byte_class[byte]] = found
         if self.n_made == 1:
             self.start = DEAD_STATE
-
-    cdef int share_columns(self) except -1:
-        """One column for bytes that no part tells apart."""
-        cdef int32_t byte, n_old, n_columns, key
-        cdef Recognizer part
-        cdef int32_t* columns
-        cdef uint8_t[256] shared
-        memset(shared, 0, sizeof(shared))
-        n_columns = 1
-        for part in self.parts:
-            n_old, n_columns = n_columns, 0
-            columns = <int32_t*>calloc(<size_t>n_old * part.n_classes, sizeof(int32_t))      # number of the pair + 1, or 0
-            if columns == NULL:
-                raise MemoryError()
-            for byte in range(256):
-                key = shared[byte] * part.n_classes + part.byte_class[byte]
-                if columns[key] == 0:
-                    n_columns += 1
-                    columns[key] = n_columns
-                shared[byte] = <uint8_t>(columns[key] - 1)
-            free(columns)
-        memcpy(self.byte_class, shared, 256)
-        self.n_classes = n_columns
-        return 0
 
     cdef state_t intern(self, int32_t part, state_t inner) except? FAILED_STATE:
         cdef state_t found = self.numbers.get(inner, part)

@@ -139,7 +139,6 @@ cdef class EarleyIndex(Index):
         cdef Leaving group
         cdef state_t lexeme, after
         cdef int32_t word, number, k
-        cdef Segment* segment
         cdef token_t token
         questions = []
         for kernel, lexeme in grammar.running[state]:
@@ -151,12 +150,8 @@ cdef class EarleyIndex(Index):
                 if after == DEAD_STATE:
                     continue
                 if after < 0:                         # in doubt, with all that goes on after the lexeme
-                    for k in range(group.n_enders):
-                        questions.append(group.enders[k])
-                    for number in range(group.n_segments):
-                        segment = group.segments + number
-                        for k in range(self.trie.first[segment.first_node], self.trie.first[segment.end_node]):
-                            questions.append(self.trie.order[k])
+                    questions += group.ending()
+                    questions += group.going_on(self.trie)
                     continue
                 for k in range(group.n_enders):
                     set_bit(mask, group.enders[k])
@@ -166,8 +161,8 @@ cdef class EarleyIndex(Index):
                     self.walk_on(group.remainders, grammar, after, mask, 1, group.remainders.n_nodes, questions)
                 else:
                     for number in range(group.n_segments):
-                        segment = group.segments + number
-                        self.walk_on(self.trie, grammar, after, mask, segment.first_node, segment.end_node, questions)
+                        self.walk_on(self.trie, grammar, after, mask, group.segments[number].first_node,
+                                     group.segments[number].end_node, questions)
         for token in self.eos_ids:                    # EOS is decided by the state
             clear_bit(mask, token)
         if questions:

@@ -75,13 +75,19 @@ cdef class Leaving:
         self.n_segments += 1
         return 0
 
-    cdef int list_into(self, Trie trie, set tokens) except -1:
-        """Add the tokens that go on after the lexeme to a set."""
+    cdef list going_on(self, Trie trie):
+        """The tokens that go on after the lexeme."""
         cdef int32_t number, k
+        tokens = []
         for number in range(self.n_segments):
             for k in range(trie.first[self.segments[number].first_node], trie.first[self.segments[number].end_node]):
-                tokens.add(trie.order[k])
-        return 0
+                tokens.append(trie.order[k])
+        return tokens
+
+    cdef list ending(self):
+        """The tokens that end exactly with the lexeme."""
+        cdef int32_t k
+        return [self.enders[k] for k in range(self.n_enders)]
 
     cdef LexerEntry chain_with(self, LexerIndex index, state_t state, int32_t pays_from):
         """The entry, for what is left of the tokens, of the lexer that reads on; None until so many contexts have asked."""
@@ -155,6 +161,13 @@ cdef class LexerEntry:
         if self.owner is None:
             free(self.inner)
         free(self.few)
+
+    cdef inline void exclude(self, Trie trie, word_t* mask) noexcept:
+        """Clear the bits of the tokens that are excluded."""
+        cdef int32_t first, end, k
+        for first, end in self.excluded or ():
+            for k in range(trie.first[first], trie.first[end]):
+                clear_bit(mask, trie.order[k])
 
     cdef int clear(self, int32_t n_words) except -1:
         """Memory for an inner mask of no tokens; without it tokens are listed."""

@@ -179,7 +179,7 @@ cdef class GrammarIndex(Index):
             return found
         canonical = grammar.saturate(state, 0)
         found = self.rows.find(canonical)
-        if found != NO_ROW and canonical != state and not (canonical in self.doubts or canonical in grammar.doubtful_ends):
+        if found != NO_ROW and canonical != state and self.is_decided(canonical):
             return self.rows.share(state, found)
         fresh = <word_t*>calloc(max(self.n_words, 1), sizeof(word_t))
         if fresh == NULL:
@@ -191,7 +191,7 @@ cdef class GrammarIndex(Index):
                 found = self.rows.add(canonical, fresh)
             if canonical == state:
                 return found
-            if canonical not in self.doubts and canonical not in grammar.doubtful_ends:
+            if self.is_decided(canonical):
                 return self.rows.share(state, found)
             memcpy(fresh, self.rows.at(found), <size_t>self.n_words * sizeof(word_t))
             self.resolve(grammar, state, canonical, fresh)
@@ -199,6 +199,10 @@ cdef class GrammarIndex(Index):
             return self.rows.add(state, fresh)
         finally:
             free(fresh)
+
+    cdef bint is_decided(self, state_t canonical) except -1:
+        """Whether the row of a canonical state, once made, is that of all states that it stands for."""
+        return canonical not in self.doubts and not self.recognizer.ends_in_doubt(canonical)
 
     cdef int decide_end(self, state_t state, word_t* mask) except -1:
         """EOS: whether the text may end is for the state to say, not for the tokens' text."""
@@ -299,7 +303,7 @@ cdef class GrammarIndex(Index):
             elif in_doubt is not None:
                 in_doubt.append(group)
             else:
-                group.list_into(self.trie, tokens)
+                tokens.update(group.going_on(self.trie))
         return 0
 
     cdef int read_on(self, Grammar grammar, Leaving group, tuple pairs, word_t* mask, set tokens) except -1:
@@ -354,5 +358,5 @@ cdef class GrammarIndex(Index):
             return {self.trie.order[k] for k in range(self.trie.first[self.trie.n_nodes])}
         tokens = set(doubts.tokens)
         for group in doubts.groups:
-            group.list_into(self.trie, tokens)
+            tokens.update(group.going_on(self.trie))
         return tokens

@@ -48,11 +48,11 @@ def known_tokens(Index index not None, state_t state, word_t[::1] accepted, word
         lexer_index = machine_index.lexemes_of(lexer)
         entry = lexer_index.entry(lexer_state)
         memcpy(&accepted[0], entry.inner, <size_t>index.n_words * sizeof(word_t))
-        leaving = []
         for group in entry.leaving:
-            machine_index.collect(group, leaving)
-        for token in leaving:
-            set_bit(&undecided[0], token)
+            for token in [*group.ending(), *group.going_on(trie)]:
+                set_bit(&undecided[0], token)
+        entry.exclude(trie, &accepted[0])
+        entry.exclude(trie, &undecided[0])
     for token in index.eos_ids:
         clear_bit(&accepted[0], token)
         if index.recognizer.accepting[state]:
@@ -82,7 +82,6 @@ cdef int known_of_grammar(GrammarIndex index, state_t state, word_t[::1] accepte
     cdef Grammar grammar = <Grammar>index.recognizer
     cdef LexerEntry entry
     cdef Leaving group
-    cdef Segment* segment
     cdef Trie trie = index.trie
     cdef int32_t word, number, k
     cdef token_t token
@@ -100,10 +99,8 @@ cdef int known_of_grammar(GrammarIndex index, state_t state, word_t[::1] accepte
                 continue
             for k in range(group.n_enders):
                 set_bit(&accepted[0], group.enders[k])
-            for number in range(group.n_segments):
-                segment = group.segments + number
-                for k in range(trie.first[segment.first_node], trie.first[segment.end_node]):
-                    set_bit(&undecided[0], trie.order[k])
+            for token in group.going_on(trie):
+                set_bit(&undecided[0], token)
         may_end_before |= grammar.here[lexeme] >= 0 and bool(grammar.enter(node, grammar.here[lexeme]))
     if may_end_before:                                # then any text may follow, as far as the lexeme knows
         for k in range(trie.first[trie.n_nodes]):

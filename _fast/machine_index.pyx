@@ -75,7 +75,6 @@ cdef class MachineIndex(Index):
         cdef Trie trie = self.trie
         cdef Recognizer lexer
         cdef LexerEntry entry
-        cdef int32_t k
         cdef Place place = machine.places[state]
         cdef ContextFacts* facts = machine.about(place.context)
         if facts.lexer == NULL:
@@ -92,9 +91,7 @@ cdef class MachineIndex(Index):
         entry = self.lexemes_of(lexer).entry(place.lexer_state)
         memcpy(mask, entry.inner, <size_t>self.n_words * sizeof(word_t))
         self.leave_lexeme(entry, &place, mask, doubtful)
-        for first, end in entry.excluded or ():
-            for k in range(trie.first[<int32_t>first], trie.first[<int32_t>end]):
-                clear_bit(mask, trie.order[k])
+        entry.exclude(trie, mask)
         if doubtful:
             self.doubtful[state] = doubtful
         return 0
@@ -110,7 +107,8 @@ cdef class MachineIndex(Index):
             after = place[0]
             left = machine.leave_with(&after, group.label_set)
             if left == DOUBT_STATE:
-                self.collect(group, doubtful)
+                doubtful += group.ending()
+                doubtful += group.going_on(self.trie)
             elif left == 1:
                 for number in range(group.n_enders):
                     set_bit(mask, group.enders[number])
@@ -205,12 +203,3 @@ cdef class MachineIndex(Index):
                 set_bit(mask, trie.order[k])
             node += 1
         return 0
-
-    cdef void collect(self, Leaving group, list tokens):
-        """All tokens of a group."""
-        cdef int32_t number, k
-        for number in range(group.n_enders):
-            tokens.append(group.enders[number])
-        for number in range(group.n_segments):
-            for k in range(self.trie.first[group.segments[number].first_node], self.trie.first[group.segments[number].end_node]):
-                tokens.append(self.trie.order[k])

@@ -88,6 +88,30 @@ cdef class Recognizer:
         """States interned so far (a lazy recogniser makes more as it reads)."""
         return self.n_made
 
+    cdef int share_columns(self, list parts) except -1:
+        """One column for bytes that no part tells apart."""
+        cdef int32_t byte, n_old, n_columns, key
+        cdef Recognizer part
+        cdef int32_t* columns
+        cdef uint8_t[256] shared
+        memset(shared, 0, sizeof(shared))
+        n_columns = 1
+        for part in parts:
+            n_old, n_columns = n_columns, 0
+            columns = <int32_t*>calloc(<size_t>n_old * part.n_classes, sizeof(int32_t))      # number of the pair + 1, or 0
+            if columns == NULL:
+                raise MemoryError()
+            for byte in range(256):
+                key = shared[byte] * part.n_classes + part.byte_class[byte]
+                if columns[key] == 0:
+                    n_columns += 1
+                    columns[key] = n_columns
+                shared[byte] = <uint8_t>(columns[key] - 1)
+            free(columns)
+        memcpy(self.byte_class, shared, 256)
+        self.n_classes = n_columns
+        return 0
+
     cpdef bint is_worn(self) except -1:
         """Whether half of the states that it may ever make are made: who begins a new text had better take a new one."""
         return self.n_made > self.max_states // 2

@@ -1,4 +1,4 @@
-# ParserStacks: the stacks of an LALR parser as interned numbers, and what a lexeme makes of them.  Uses: PairMap, CutAutomaton.
+# ParserStacks: the stacks of an LALR parser as interned numbers, and what a lexeme makes of them.  Uses: PairMap.
 #
 # A node is (node below, state of the table).  Between two lexemes a parser passes some ten of them, one for each rule that
 # it reduces; of these only the last two are kept, and what is live is asked for one of them.  Liveness belongs to the front

@@ -22,14 +22,9 @@ cdef class Without(Recognizer):
         free(self.parts)
 
     def __init__(self, Recognizer inner, state_t begin, Recognizer words not None, int32_t max_states=4_000_000):
-        cdef int32_t byte
         self.inner, self.words, self.max_states = inner, words, max_states
         self.numbers, self.alive = PairMap(), PairMap()
-        classes = {}
-        for byte in range(256):
-            key = (inner.byte_class[byte], self.words.byte_class[byte])
-            self.byte_class[byte] = classes.setdefault(key, len(classes))
-        self.n_classes = len(classes)
+        self.share_columns([inner, words])
         if begin != DEAD_STATE and self.is_alive(begin, self.words.start):
             self.start = self.intern(begin, self.words.start)
 

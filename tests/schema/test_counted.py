@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
 import pytest
 
 import guided
@@ -150,6 +151,19 @@ def test_strings_less_some_words_are_the_difference(pattern, least, most):
             written += bytes([byte])
             assert fast.is_accepting(here) == slow.is_accepting(there)
             assert fast.accepts(written + fast.completion(here)) and slow.accepts(written + fast.completion(here))
+
+
+def test_what_is_known_without_a_mask_leaves_out_what_is_excluded():
+    """`a` stays inside the strings of the pattern, but only `ab` begins so, and that was written."""
+    constraint = guided.json_schema({"items": {"type": "string", "pattern": "^(ab|b)$"}, "uniqueItems": True})
+    text = b'["ab","'
+    index = _fast.index_of(constraint.recognizer(), VOCAB, 1 << 22)
+    state = index.skip(index.start, text)
+    accepted, undecided = np.zeros(index.n_words, np.uint32), np.zeros(index.n_words, np.uint32)
+    _fast.known_tokens(index, state, accepted, undecided)
+    allowed = brute_mask(constraint.recognizer(), text, VOCAB)
+    assert ids_of(accepted, VOCAB.size) <= allowed <= ids_of(accepted | undecided, VOCAB.size)
+    assert ord("a") not in ids_of(accepted | undecided, VOCAB.size)
 
 
 @pytest.mark.parametrize("order", ["any", "schema"])
