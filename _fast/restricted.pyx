@@ -6,7 +6,7 @@
 # state counts as alive, and `approximate` says that this happened.
 
 cdef enum:
-    MAX_SEARCHED = 3_000          # states looked at for one answer
+    MAX_SEARCHED = 10_000         # states looked at for one answer
 
 
 cdef class Restricted(Recognizer):

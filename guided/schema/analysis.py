@@ -23,7 +23,6 @@ from guided.schema.scalars import Scalars
 from guided.schema.shapes import Shapes
 
 INFINITE = 1 << 60
-SCALARS = frozenset(("null", "true", "false", "string", "number"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +52,7 @@ class Analysis:
         self.domains = Domains(residuals, scalars, tests, space, self._answered)
         self.rules: dict[Unknown, Rule] = {}  # how what can be solved is solved
         self._without: set[Unknown] = set()
+        self._plain: dict[Goal, bool] = {}
 
     # ---- the search ----
 
@@ -61,15 +61,25 @@ class Analysis:
         return not goal or goal in self.rules or self._is_plainly_inhabited(goal) or self._solve(goal)
 
     def _is_plainly_inhabited(self, goal: Goal) -> bool:
-        """Whether a goal asks for some type alone, a scalar one among them."""
-        if len(goal) > 1 or goal[0] < 0:
-            return False
-        node = self.document.nodes[goal[0]]
-        return (node.types is None or not SCALARS.isdisjoint(node.types)) and node.asks_scalars_for_types_only()
+        """Whether a goal takes all scalars of a type, or those of an enum, or the empty array or object."""
+        found = self._plain.get(goal)
+        if found is None:
+            kinds, waiting, reached, n_enums = set(TYPES), list(goal), set(goal), 0
+            while kinds and waiting:
+                number = waiting.pop()
+                node = self.document.nodes[number]
+                n_enums += node.constants is not None
+                if number < 0 or n_enums > 1 or not node.is_conjunction():
+                    kinds.clear()
+                kinds &= node.undemanding_types()
+                waiting += [part for part in node.all_of if part not in reached]
+                reached.update(node.all_of)
+            found = self._plain[goal] = bool(kinds)
+        return found
 
     def is_live(self, residual: Residual) -> bool:
         """Whether an array or object with one question can be finished so that the answer is yes."""
-        if residual in self.rules:
+        if residual in self.rules or self.residuals.closed(residual)[0]:
             return True
         return self._solve(self.residuals.essence(residual))
 

@@ -160,6 +160,12 @@ def restricted_dfa(alternatives: Alternatives, accepted: frozenset[tuple[int, ..
 
 
 @lru_cache(maxsize=256)
+def filtered(alternatives: Alternatives, accepted: frozenset[tuple[int, ...]], limits: Limits) -> _fast.Restricted:
+    """The same, found out as the text is written."""
+    return _fast.Restricted(shared_dfa(alternatives, limits), accepted.__contains__, limits.max_states)
+
+
+@lru_cache(maxsize=256)
 def label_sets(alternatives: Alternatives, limits: Limits) -> frozenset[tuple[int, ...]]:
     """All sets of labels with which a text of these alternatives can end; builds the whole automaton."""
     made = _fast.tabulate(compile_dfa(dict(alternatives), limits=limits), limits.max_dfa_states)

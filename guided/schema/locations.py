@@ -41,6 +41,8 @@ class Locations:
             if len(goal) == 1:
                 node = goal[0]
                 found = self.formula(node, kind) if node > 0 else -self.formula(-node, kind)
+            elif any(node > 0 and self._excludes(node, kind) for node in goal):
+                found = FALSE
             else:
                 found = self.formulas.all_of(
                     [self.formula(node, kind) if node > 0 else -self.formula(-node, kind) for node in goal]
@@ -56,6 +58,9 @@ class Locations:
         memo = self._formulas
         found = memo.get((node, kind))
         if found is not None:
+            return found
+        if self._excludes(node, kind) or not self._below(node, kind):
+            found = memo[node, kind] = self._build(node, kind)
             return found
         stack, building = [node], set[int]()
         while stack:
@@ -78,6 +83,11 @@ class Locations:
                     )
             stack.extend(missing)
         return memo[node, kind]
+
+    def _excludes(self, node: int, kind: str) -> bool:
+        """Whether a node says by its `type` alone that it is of another one."""
+        types = self.document.nodes[node].types
+        return types is not None and kind not in types
 
     def check_loops(self) -> None:
         """Raise UnsupportedSchema now if some node of the document refers to itself in place."""
@@ -103,7 +113,7 @@ class Locations:
     def _below(self, number: int, kind: str) -> list[int]:
         """The nodes whose formulas make up the formula of a node."""
         node = self.document.nodes[number]
-        if node.verdict is not None or (node.types is not None and kind not in node.types):
+        if node.verdict is not None or self._excludes(number, kind):
             return []
         found = [part for part in node.in_place() if part > NOTHING]
         if kind not in ("array", "object") and node.values:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from guided.automata.syntax import Node
+from guided.schema.keywords import TYPES
 
 
 @dataclass(slots=True)
@@ -80,6 +81,34 @@ class SchemaNode:
             and self.negated is None
             and self.condition is None
         )
+
+    def is_conjunction(self) -> bool:
+        """Whether its own keywords and all_of say everything that it asks of values without members."""
+        return (
+            self.verdict is not False
+            and not (self.any_of or self.one_of)
+            and self.negated is None
+            and self.condition is None
+        )
+
+    def undemanding_types(self) -> set[str]:
+        """Types (of keywords.TYPES) of which its own keywords take all scalars, or those of its enum, or `[]` or `{}`."""
+        kinds = set(TYPES if self.types is None else self.types)
+        if self.constants is not None:  # enum or const
+            kinds -= {"null", "true", "false"} - self.constants
+            kinds -= {"array", "object"}
+            kinds -= {kind for kind, texts in (("string", self.strings), ("number", self.numbers)) if not texts}
+            if self.is_integer:
+                kinds.discard("number")
+        if self.min_length or self.max_length is not None or self.texts:
+            kinds.discard("string")
+        if self.low is not None or self.high is not None or self.multiples:
+            kinds.discard("number")
+        if self.min_items or (self.contains is not None and self.min_contains):
+            kinds.discard("array")
+        if self.required or self.min_properties:
+            kinds.discard("object")
+        return kinds
 
     def keywords(self) -> list[str]:
         """The keywords of this node that are enforced, for explain()."""

@@ -28,6 +28,7 @@ Opening = tuple[bool, bool]  # of an array or object: whether it may be empty, w
 Openings = Mapping[str, "Opening | None"]  # by kind
 NO_OPENINGS: Openings = {}
 
+MAX_QUESTIONS = 5  # open ones about one string or number, all of whose answers are tried
 MAX_BY_TYPES = 1024
 _BY_TYPES: dict[Hashable, _fast.Recognizer] = {}  # lexers of values of which only the type is asked, for the process
 
@@ -95,6 +96,8 @@ class ValueLexers:
             if part is not None:
                 yield part
         for kind, (opening, empty) in _BRACKETS.items():
+            if self.locations.goal_formula(link.questions[0], kind) == FALSE:
+                continue
             may_be_empty, may_have_members = openings.get(kind) or self._opening(link, kind)
             labels = [label for label, may_come in ((empty, may_be_empty), (opening, may_have_members)) if may_come]
             if labels:
@@ -146,12 +149,16 @@ class ValueLexers:
                 if node != union():
                     found.append((base + 1 + number, node))
         alternatives = tuple(found)
-        possible = lexers.label_sets(alternatives, self.limits)
+        # with few questions all answers are tried, whether some text has them or not; that builds no automaton
+        is_few = len(found) <= MAX_QUESTIONS + 1
+        possible = _subsets(found) if is_few else lexers.label_sets(alternatives, self.limits)
         accepted = frozenset(
             labels for labels in possible if self.frames.suffices(link, self.scalar_answers(link, labels))
         )
-        if accepted == possible:
+        if len(accepted) == len(possible):
             made = lexers.shared_dfa(alternatives, self.limits)
+        elif is_few:
+            made = lexers.filtered(alternatives, accepted, self.limits)
         else:
             made = lexers.restricted_dfa(alternatives, accepted, self.limits)
         return lexers.within(made, found[0][1] if kind == "string" else None)
@@ -194,3 +201,12 @@ class ValueLexers:
             return (False,) * len(link.questions)
         formulas = enumerate(self._formulas(link, kind))
         return tuple(formula == TRUE or (base + 1 + number in labels) for number, formula in formulas)
+
+
+def _subsets(alternatives: list[tuple[int, Node]]) -> list[tuple[int, ...]]:
+    """The first label with every set of the others."""
+    (base, _), *others = alternatives
+    found: list[tuple[int, ...]] = [(base,)]
+    for label, _ in others:
+        found += [(*labels, label) for labels in found]
+    return found
