@@ -84,6 +84,16 @@ class Scalars:
     def _is_spelled(self, formula: int) -> bool:
         return any(self.formulas.payload(atom)[0] != "length" for atom in self.formulas.atoms(formula))
 
+    def asks_for_lists_only(self, formulas: tuple[int, ...]) -> bool:
+        """Whether string formulas ask for nothing but texts of enum and const."""
+        atoms = {atom for formula in formulas for atom in self.formulas.atoms(formula)}
+        return all(self.formulas.payload(atom)[0] == "strings" for atom in atoms)
+
+    def listed_texts(self, formulas: tuple[int, ...]) -> frozenset[str]:
+        """The texts in those lists."""
+        atoms = {atom for formula in formulas for atom in self.formulas.atoms(formula)}
+        return frozenset().union(*(self.formulas.payload(atom)[1] for atom in atoms))
+
     def has_multiples(self, formula: int) -> bool:
         """Whether `multipleOf` occurs: such numbers are written without exponents."""
         return any(self.formulas.payload(atom)[0] == "multiple" for atom in self.formulas.atoms(formula))

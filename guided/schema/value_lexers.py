@@ -16,6 +16,7 @@ from guided.schema import lexers
 from guided.schema.document import ANYTHING
 from guided.schema.formula import FALSE, TRUE
 from guided.schema.frames import Answers, Frames, Link
+from guided.schema.keytests import fresh_names
 from guided.schema.lexers import NUMBER, STRING, Alternatives, Part
 from guided.schema.scalars import Scalars
 
@@ -28,7 +29,7 @@ Opening = tuple[bool, bool]  # of an array or object: whether it may be empty, w
 Openings = Mapping[str, "Opening | None"]  # by kind
 NO_OPENINGS: Openings = {}
 
-MAX_QUESTIONS = 5  # open ones about one string or number, all of whose answers are tried
+MAX_QUESTIONS = 4  # open ones about one string or number, all of whose answers are tried
 MAX_BY_TYPES = 1024
 _BY_TYPES: dict[Hashable, _fast.Recognizer] = {}  # lexers of values of which only the type is asked, for the process
 
@@ -139,8 +140,10 @@ class ValueLexers:
             self._plain[key] = None if node == union() else lexers.part(_BASES[kind] + 1, node, self.limits, universe)
         return self._plain[key]
 
-    def _answering(self, link: Link, formulas: tuple[int, ...], kind: str) -> Part:
+    def _answering(self, link: Link, formulas: tuple[int, ...], kind: str) -> Part | None:
         """One alternative per open question; only those answers may end a value with which the document can go on."""
+        if kind == "string" and self.scalars.asks_for_lists_only(formulas):
+            return self._listed(link, formulas)
         base = _BASES[kind]
         found = [(base, self.scalars.universe(kind, formulas))]
         for number, formula in enumerate(formulas):
@@ -148,19 +151,49 @@ class ValueLexers:
                 node = self.scalars.tree(formula, kind, exact=True)
                 if node != union():
                     found.append((base + 1 + number, node))
-        alternatives = tuple(found)
-        # with few questions all answers are tried, whether some text has them or not; that builds no automaton
+        # with few questions all answers are tried, whether some text has them or not: that builds no automaton
         is_few = len(found) <= MAX_QUESTIONS + 1
-        possible = _subsets(found) if is_few else lexers.label_sets(alternatives, self.limits)
+        possible = _subsets(found) if is_few else lexers.label_sets(tuple(found), self.limits)
+        return self._accepting(link, found, frozenset(possible), kind)
+
+    def _listed(self, link: Link, formulas: tuple[int, ...]) -> Part | None:
+        """The same where all questions are about lists of texts: each text in them, and any other one, is tried."""
+        scalars, spelling = self.scalars, self.scalars.spelling
+        numbers = [number for number, formula in enumerate(formulas) if formula not in (TRUE, FALSE)]
+
+        def labels_of(text: str) -> tuple[int, ...]:
+            return (STRING, *(STRING + 1 + number for number in numbers if scalars.holds(formulas[number], text)))
+
+        texts = scalars.listed_texts(formulas)
+        by_text = {text: labels_of(text) for text in sorted(texts)}
+        others = labels_of(next(fresh_names(texts)))
+        if self.frames.suffices(link, self.scalar_answers(link, others)):
+            found = [(STRING, spelling.every)]
+            found += [(STRING + 1 + number, scalars.tree(formulas[number], "string", exact=True)) for number in numbers]
+            return self._accepting(link, found, frozenset((*by_text.values(), others)), "string")
+        accepted = {
+            labels for labels in set(by_text.values()) if self.frames.suffices(link, self.scalar_answers(link, labels))
+        }
+        fitting = [text for text, labels in by_text.items() if labels in accepted]
+        if not fitting:
+            return None
+        labels = sorted({label for text in fitting for label in by_text[text]})
+        words = ((label, spelling.words([text for text in fitting if label in by_text[text]])) for label in labels)
+        made = lexers.shared_dfa(tuple(words), self.limits)
+        return made, made.start
+
+    def _accepting(
+        self, link: Link, found: list[tuple[int, Node]], possible: frozenset[tuple[int, ...]], kind: str
+    ) -> Part:
+        """The alternatives, of which only those label sets may end a value with which the document can go on."""
         accepted = frozenset(
             labels for labels in possible if self.frames.suffices(link, self.scalar_answers(link, labels))
         )
-        if len(accepted) == len(possible):
-            made = lexers.shared_dfa(alternatives, self.limits)
-        elif is_few:
-            made = lexers.filtered(alternatives, accepted, self.limits)
+        made: _fast.Recognizer
+        if accepted == possible:
+            made = lexers.shared_dfa(tuple(found), self.limits)
         else:
-            made = lexers.restricted_dfa(alternatives, accepted, self.limits)
+            made = lexers.filtered(tuple(found), accepted, self.limits)
         return lexers.within(made, found[0][1] if kind == "string" else None)
 
     def _filtered(self, link: Link, formulas: tuple[int, ...], kind: str) -> Part:
