@@ -147,9 +147,8 @@ cdef class CutIndex(LexerIndex):
 
     cdef bint loops_below(self, int32_t node, state_t state) except -1:
         """Whether all that is below a node of the trie leads a state back to itself."""
-        if state >= self.n_loops or not self.loops[state].flags & KNOWN:
-            self.learn_loop(state)
-        return self.loops[state].flags & LOOPS and is_within(letters_of(self.trie).below + node, self.loops + state)
+        cdef Loop* loop = self.loop_of(state)
+        return loop.flags & LOOPS and loop.next == state and is_within(letters_of(self.trie).below + node, loop)
 
     cdef Leaving leave_with(self, dict groups, lookahead, int32_t effect, int32_t first_node, int32_t end_node, int32_t depth):
         """Note that the tokens of a run of siblings leave the lexeme, which was `lookahead`, after `depth` bytes."""

@@ -5,18 +5,32 @@
 
 
 cdef enum:
-    MULTIPLE = 1                  # characters of several bytes occur below
     BROKEN = 2                    # bytes occur below that are not UTF-8
     UNFINISHED = 4                # the node itself is inside a character (of a token read from its first byte)
-    KNOWN = 16                    # of the characters that lead a state back to itself
-    LOOPS = 32                    # there are some
+    KNOWN = 16                    # of a Loop: it was looked for
+    LOOPS = 32                    # there is one
     INVALID_BYTES = 8             # states of utf8_after: 0 between characters, 1 to 3 bytes missing, 4 to 7 special seconds
     LETTERS_FROM_NODES = 32       # subtrees worth finding out how a state goes on
+    MAX_LED = 48                  # letters that a way of states is followed; deeper subtrees (128 spaces) are looked into
+    MAX_WAYS = 8                  # different states that are told apart when the letters of a Loop are looked for
+    FIRST_LEAD = 0xC0             # bytes from here on begin a character of several bytes
 
 
 cdef struct Below:
     uint64_t low                  # ASCII characters, a bit each
     uint64_t high
+    uint64_t leads                # first bytes of other characters, less FIRST_LEAD
+    int32_t depth                 # bytes of the longest text below
+    uint8_t flags
+
+
+cdef struct Loop:
+    uint64_t low                  # characters that lead from a state to `next`; of several bytes, those whose first byte ..
+    uint64_t high
+    uint64_t leads                # .. is here, whatever follows it
+    state_t next                  # the state itself, or the next one of a counted repeat
+    state_t end                   # the state `span` letters on, every one on the way with these letters at least
+    int32_t span
     uint8_t flags
 
 
@@ -48,13 +62,15 @@ cdef inline int32_t utf8_after(int32_t state, uint8_t byte) noexcept nogil:
 cdef inline void add_letter(Below* set, uint8_t byte) noexcept nogil:
     if byte < 64:
         set.low |= <uint64_t>1 << byte
-    else:
+    elif byte < 128:
         set.high |= <uint64_t>1 << (byte - 64)
+    elif byte >= FIRST_LEAD:
+        set.leads |= <uint64_t>1 << (byte - FIRST_LEAD)
 
 
 @cython.final
 cdef class Letters:
-    """The characters below each node of a trie, its own byte apart.  24 bytes a node."""
+    """The characters below each node of a trie, its own byte apart.  32 bytes a node."""
     cdef Below* below             # [n_nodes]
 
     def __dealloc__(self):
@@ -79,11 +95,10 @@ cdef class Letters:
             while child < end:
                 here.low |= below[child].low
                 here.high |= below[child].high
-                here.flags |= below[child].flags & (MULTIPLE | BROKEN)
-                if trie.byte[child] < 0x80:
-                    add_letter(here, trie.byte[child])
-                else:
-                    here.flags |= MULTIPLE
+                here.leads |= below[child].leads
+                here.depth = max(here.depth, below[child].depth + 1)
+                here.flags |= below[child].flags & BROKEN
+                add_letter(here, trie.byte[child])
                 if states[child] == INVALID_BYTES:
                     here.flags |= BROKEN
                 child += trie.subtree[child]
@@ -99,24 +114,55 @@ cdef Letters letters_of(Trie trie):
     return <Letters>trie.letters
 
 
-cdef inline bint is_within(const Below* below, const Below* loop) noexcept nogil:
-    """Whether all that is below a node leads a state back to itself, whose characters that do are `loop`."""
-    return (not below.low & ~loop.low and not below.high & ~loop.high
-            and (not below.flags or (below.flags == MULTIPLE and loop.flags & MULTIPLE)))
+cdef inline bint is_within(const Below* below, const Loop* loop) noexcept nogil:
+    """Whether all characters below a node, which is between characters, are among those of `loop`."""
+    return (not below.low & ~loop.low and not below.high & ~loop.high and not below.leads & ~loop.leads
+            and not below.flags)
 
 
-cdef int find_loop(Recognizer language, state_t state, Below* loop) except -1:
-    """The characters that lead `state` back to itself: ASCII ones each, all others together."""
-    cdef int32_t byte
-    loop.low = loop.high = 0
-    loop.flags = KNOWN
+cdef int find_loop(Recognizer language, state_t state, Loop* loop) except -1:
+    """The most characters that lead from `state` to one state, itself or another."""
+    cdef int32_t byte, k, best = 0, last_column = -1
+    cdef int32_t n_ways = 0
+    cdef state_t after
+    cdef state_t[MAX_WAYS] ways
+    cdef int32_t[MAX_WAYS] counts
+    cdef bint returning = False
+    loop.low = loop.high = loop.leads = 0
+    loop.span, loop.end, loop.flags = 0, state, KNOWN
     for byte in range(128):
-        if language.after(state, <uint8_t>byte) == state:
-            add_letter(loop, <uint8_t>byte)
-    if loop.low or loop.high:
-        loop.flags |= LOOPS
-        if returns(language, state, state, 0):
-            loop.flags |= MULTIPLE
+        after = language.after(state, <uint8_t>byte)
+        if after < 0:
+            continue
+        for k in range(n_ways):
+            if ways[k] == after:
+                counts[k] += 1
+                break
+        else:
+            if n_ways < MAX_WAYS:
+                ways[n_ways], counts[n_ways] = after, 1
+                n_ways += 1
+    if n_ways == 0:
+        return 0
+    for k in range(n_ways):
+        if counts[k] > counts[best] or (counts[k] == counts[best] and ways[k] == state):
+            best = k
+    loop.next = ways[best]
+    loop.flags |= LOOPS
+    for byte in range(128):
+        if language.after(state, <uint8_t>byte) == loop.next:
+            if byte < 64:
+                loop.low |= <uint64_t>1 << byte
+            else:
+                loop.high |= <uint64_t>1 << (byte - 64)
+    for byte in range(0xC2, 0xF5):
+        if language.byte_class[byte] != last_column or utf8_after(0, <uint8_t>byte) != utf8_after(0, <uint8_t>(byte - 1)):
+            last_column = language.byte_class[byte]    # else as the byte before
+            after = language.after(state, <uint8_t>byte)
+            returning = (after >= 0 and not language.accepting[after]
+                         and returns(language, after, loop.next, utf8_after(0, <uint8_t>byte)))
+        if returning:
+            loop.leads |= <uint64_t>1 << (byte - FIRST_LEAD)
     return 0
 
 
@@ -124,7 +170,7 @@ cdef bint returns(Recognizer language, state_t state, state_t back, int32_t utf8
     """Whether all characters of several bytes lead from `state`, after a part of one, to the state `back`."""
     cdef int32_t byte, rest, last_column = -1, last_rest = -1
     cdef state_t after
-    for byte in range(0x80, 0x100):
+    for byte in range(0x80, 0xC0):
         rest = utf8_after(utf8, <uint8_t>byte)
         if rest == INVALID_BYTES:
             continue

@@ -13,7 +13,7 @@ cdef class LexerIndex:
     cdef int32_t n_words
     cdef dict entries             # lexer state -> LexerEntry
     cdef state_t* path            # scratch of the walk
-    cdef Below* loops             # [n_loops]: by lexer state, the characters that lead back to it; flags 0 if not known
+    cdef Loop* loops              # [n_loops]: by lexer state, the characters that lead on alike; flags 0 if not known
     cdef int32_t n_loops
     cdef list universes           # Universe: strings of which all members are some, the narrowest first
     cdef object __weakref__
@@ -29,18 +29,41 @@ cdef class LexerIndex:
         free(self.path)
         free(self.loops)
 
-    cdef int learn_loop(self, state_t state) except -1:
-        """Find out which characters lead a lexer state back to itself."""
+    cdef Loop* loop_of(self, state_t state) except NULL:
+        """The characters that lead on from a lexer state alike.  The pointer holds until another state is asked about."""
         cdef int32_t length
-        cdef Below* loops
+        cdef Loop* loops
         if state >= self.n_loops:
             length = max(16, self.lexer.capacity)
-            loops = <Below*>realloc(self.loops, <size_t>length * sizeof(Below))
+            loops = <Loop*>realloc(self.loops, <size_t>length * sizeof(Loop))
             if loops == NULL:
                 raise MemoryError()
-            memset(loops + self.n_loops, 0, <size_t>(length - self.n_loops) * sizeof(Below))
+            memset(loops + self.n_loops, 0, <size_t>(length - self.n_loops) * sizeof(Loop))
             self.loops, self.n_loops = loops, length
-        return find_loop(self.lexer, state, self.loops + state)
+        if self.loops[state].flags == 0:
+            find_loop(self.lexer, state, self.loops + state)
+        return self.loops + state
+
+    cdef bint stays(self, state_t state, const Below* below) except -1:
+        """Whether all that is below a node of the trie stays inside the lexeme, read from `state`; often, if so."""
+        cdef Loop* loop = self.loop_of(state)
+        cdef Loop* there
+        cdef state_t after
+        if not loop.flags & LOOPS or not is_within(below, loop):
+            return False
+        if loop.next == state:
+            return True
+        while loop.span < below.depth:                 # a counted repeat: are there so many more rounds?
+            if below.depth > MAX_LED:
+                return False
+            after = self.loops[loop.end].next
+            there = self.loop_of(after)
+            loop = self.loops + state                  # which may have moved
+            if not there.flags & LOOPS or loop.low & ~there.low or loop.high & ~there.high or loop.leads & ~there.leads:
+                return False
+            loop.end = after
+            loop.span = below.depth if there.next == after else loop.span + 1
+        return True
 
     cdef LexerEntry entry(self, state_t state):
         cdef LexerIndex index
@@ -121,11 +144,10 @@ cdef class LexerIndex:
                 inside = node
                 continue
             if size > 1:
-                if size >= LETTERS_FROM_NODES and (after >= self.n_loops or self.loops[after].flags == 0):
-                    self.learn_loop(after)
+                if (size >= LETTERS_FROM_NODES or (after < self.n_loops and self.loops[after].flags)) \
+                        and self.stays(after, below + node):
+                    node += size
                     table = lexer.table
-                if after < self.n_loops and self.loops[after].flags & LOOPS and is_within(below + node, self.loops + after):
-                    node += size                       # all of it stays in this state
                     continue
             table = lexer.table
             path[depth] = after

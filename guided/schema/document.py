@@ -74,6 +74,8 @@ class Document:
             return NOTHING
         if not isinstance(place.raw, dict):
             raise UnsupportedSchema(f"a schema must be an object or a boolean, not {show(place.raw)}", place.pointer)
+        if "$ref" in place.raw:
+            place = self._referred(place)
         key = (self.contents.get(id(place.raw), -id(place.raw)), place.scope, place.dialect.rank)
         number = self._numbers.get(key)
         if number is None:
@@ -82,6 +84,25 @@ class Document:
             self._kept.append(place.raw)
             self._waiting.append((number, place))
         return number
+
+    def _referred(self, place: Place) -> Place:
+        """Where a sub-schema that says no more than `$ref` leads, within this document; else the place itself."""
+        references = self.references
+        if place.resolver is not None or references is None or references.has_ids:
+            return place
+        here = place
+        for _ in range(MAX_ALIASES):
+            target = here.raw.get("$ref")
+            if not isinstance(target, str) or not target.startswith("#/") or not here.raw.keys() <= _ALIAS:
+                return here
+            try:
+                contents, resolver, scope, dialect = references.follow(here, "$ref", target)
+            except LookupError:  # the reader says so
+                return here
+            if resolver is not None or not isinstance(contents, dict):
+                return here
+            here = Place(contents, target[1:], None, dialect, is_entered=True, scope=scope)
+        return place  # a loop, as likely as not
 
     def new_node(self, pointer: str, **fields: Any) -> int:
         """The number of a new node with these fields (also for nodes that no sub-schema stands for)."""
@@ -266,6 +287,10 @@ def contents_of(raw: Any) -> dict[int, int]:
                 says += (_NESTED, found[id(part)]) if isinstance(part, (dict, list)) else (type(part), part)
         found[id(value)] = numbers.setdefault(tuple(says), len(numbers))
     return found
+
+
+_ALIAS = _SILENT | {"$ref"}
+MAX_ALIASES = 16  # references to references
 
 
 def escape(key: str) -> str:

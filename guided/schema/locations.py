@@ -59,7 +59,10 @@ class Locations:
         found = memo.get((node, kind))
         if found is not None:
             return found
-        if self._excludes(node, kind) or not self._below(node, kind):
+        if self._excludes(node, kind):
+            memo[node, kind] = FALSE
+            return FALSE
+        if not self._below(node, kind):
             found = memo[node, kind] = self._build(node, kind)
             return found
         stack, building = [node], set[int]()
@@ -67,6 +70,9 @@ class Locations:
             here = stack[-1]
             if (here, kind) in memo:
                 stack.pop()
+                continue
+            if self._excludes(here, kind):
+                memo[here, kind] = FALSE
                 continue
             missing = [below for below in self._below(here, kind) if (below, kind) not in memo]
             if not missing:
