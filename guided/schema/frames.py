@@ -19,6 +19,7 @@ from guided.schema.formula import FALSE
 from guided.schema.keytests import NO_TESTS, Class
 from guided.schema.locations import Goal
 from guided.schema.residuals import Pending, Residual, Residuals
+from guided.schema.sure_keys import SureKeys
 from guided.schema.values import Value
 
 Answers = tuple[bool, ...]  # one for each question of a link; the first is always yes
@@ -84,6 +85,7 @@ class Frames:
         self.residuals, self.analysis, self.in_order = residuals, analysis, residuals.in_order
         self.document, self.formulas = residuals.document, residuals.formulas
         self.limits = self.document.options.limits
+        self.sure_keys = SureKeys(analysis)
         self.links: list[Link] = []
         self.frames: list[Frame] = []
         self._links: dict[tuple[Any, ...], Link] = {}
@@ -269,19 +271,31 @@ class Frames:
             plain = self._plain_keys(frame, only_one=True)
             if plain is not None:
                 return bool(plain[0] or plain[1])
+            numbers, others = self._sure(frame)
+            if numbers or others:
+                return True
             return any(True for _ in self._others(frame)) or any(True for _ in self._numbers(frame))
         return any(self.keys(frame))
 
     def _any_keys(self, frame: Frame) -> tuple[frozenset[int], frozenset[Class]]:
         return frozenset(self._numbers(frame)), frozenset(self._others(frame))
 
+    def _sure(self, frame: Frame) -> tuple[frozenset[int], bool]:
+        """(declared names, whether others) that may come, as one look at the ways of finishing the object tells."""
+        answers = self.choice(frame)
+        return (frozenset(), False) if answers is None else self.sure_keys.of(self.projected(frame, answers))
+
     def _numbers(self, frame: Frame) -> Iterator[int]:
         """The declared names that may come next, as numbers."""
         residual, tests = frame.residual, self.analysis.tests
         wanted = self.residuals.wanted(residual) if len(residual.outs) == 1 else None
+        sure, _ = self._sure(frame)
         for number in range(residual.place, len(residual.names)):
             name = residual.names[number]
             if name in residual.seen:
+                continue
+            if number in sure:
+                yield number
                 continue
             matched = tests.class_of(residual, name)
             if wanted is not None and name not in wanted:  # a value that changes nothing keeps the object alive
@@ -295,6 +309,9 @@ class Frames:
     def _others(self, frame: Frame) -> Iterator[Class]:
         """The classes of other names that may."""
         residual, tests = frame.residual, self.analysis.tests
+        if not tests.tests(residual) and self._sure(frame)[1]:
+            yield NO_TESTS
+            return
         for matched in tests.classes(residual) if tests.tests(residual) else [NO_TESTS]:
             if self.member(frame, (None, None, matched)):
                 yield matched
