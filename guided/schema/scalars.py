@@ -42,9 +42,9 @@ class Scalars:
         self._shortest: dict[tuple[int, str], str | None] = {}
         self._exists: dict[tuple[int, str], bool] = {}
 
-    def spender(self) -> Callable[[int], None]:
-        """Counts steps; raises LimitExceeded (max_formula_steps) at the end."""
-        n_steps, most = 0, self.limits.max_formula_steps
+    def spender(self, at_most: int | None = None) -> Callable[[int], None]:
+        """Counts steps; raises LimitExceeded (max_formula_steps) after those, or fewer if that is enough."""
+        n_steps, most = 0, min(self.limits.max_formula_steps, at_most or self.limits.max_formula_steps)
 
         def spend(n: int) -> None:
             nonlocal n_steps
@@ -337,9 +337,16 @@ class Scalars:
             return False
         least, most = Decimal(-(10**15)), Decimal(10**15)  # numbers far within the digits that are written
         n_lists = n_patterns = n_bounds = 0
+        texts: frozenset[str] | None = None  # those of every list
+        without: set[str] = set()
         for unit in units:
             atom = self.formulas.payload(unit)
-            if atom[0] in ("strings", "numbers") and unit > 0:
+            if atom[0] == "strings":
+                if unit > 0:
+                    texts = atom[1] if texts is None else texts & atom[1]
+                else:
+                    without |= atom[1]
+            elif atom[0] == "numbers" and unit > 0:
                 n_lists += 1
             elif atom[0] == "text" and unit > 0 and surely_holds_text(self.locations.trees[atom[1]]):
                 n_patterns += 1
@@ -356,7 +363,11 @@ class Scalars:
             elif atom[0] != "integer" or unit < 0:
                 return False
         if kind == "string":
-            return n_lists + n_patterns == (0 if n_bounds else 1) and least <= most
+            if n_patterns:
+                return n_patterns == 1 and not (n_bounds or without or texts is not None)
+            if texts is not None:
+                return any(least <= len(text) <= most for text in texts - without)
+            return least <= most - (8 if without else 0)  # of so many lengths there are more texts than in any list
         return n_lists == 0 and most - least >= 2  # an integer lies strictly between
 
     def _find_shortest(self, formula: int, kind: str) -> str | None:

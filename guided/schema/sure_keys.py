@@ -1,11 +1,12 @@
 """Keys that surely may come next in an object: those that one plain way of finishing it leaves room for.
 
-A way is a cube of the residual formula: members that it needs, names that it forbids, schemas of its values, at most so
-many members.  What is not found here may come all the same; frames.py then asks for it by writing the key.
+A way is a cube of the residual formula: members that it needs, names that it forbids, properties that its values fit or
+break, at most so many members.  What is not found here may come all the same; frames.py then asks for it by writing the key.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from itertools import islice
 
 from guided.errors import LimitExceeded
@@ -13,9 +14,31 @@ from guided.schema.analysis import Analysis
 from guided.schema.document import ANYTHING, NOTHING
 from guided.schema.formula import FALSE, Cube
 from guided.schema.keytests import NO_TESTS, Class
+from guided.schema.locations import Goal
 from guided.schema.residuals import Residual
 
 MAX_WAYS = 8  # cubes that are looked at
+MAX_STEPS = 300  # on the way to them, about a microsecond each
+MAX_MEMBERS = 1 << 62
+
+
+@dataclass(slots=True)
+class Way:
+    """One way of finishing an object.
+
+    needed, forbidden : names.      room : members that may come at most.
+    props, broken     : nodes whose properties the members must fit, or not all fit.       judged : propertyNames.
+    goals             : the members that are counted on, and what their values must fit.
+    """
+
+    residual: Residual
+    needed: set[str] = field(default_factory=set)
+    forbidden: set[str] = field(default_factory=set)
+    props: list[int] = field(default_factory=list)
+    broken: list[int] = field(default_factory=list)
+    judged: list[int] = field(default_factory=list)
+    room: int = MAX_MEMBERS
+    goals: dict[str, Goal] = field(default_factory=dict)
 
 
 class SureKeys:
@@ -34,7 +57,7 @@ class SureKeys:
             n_left = len(residual.names) - residual.place
             try:
                 if residual.outs[0] != FALSE and not residual.tracks:
-                    ways = self.formulas.cubes(residual.outs[0], self.analysis.scalars.spender())
+                    ways = self.formulas.cubes(residual.outs[0], self.analysis.scalars.spender(MAX_STEPS))
                     for cube in islice(ways, MAX_WAYS):
                         others = self._add(residual, cube, numbers) or others
                         if len(numbers) == n_left and others:
@@ -47,56 +70,74 @@ class SureKeys:
 
     def _add(self, residual: Residual, cube: Cube, numbers: set[int]) -> bool:
         """Add the names that may come in one way of finishing; returns whether others may."""
-        needed: dict[str, None] = {}
-        forbidden: set[str] = set()
-        props: list[int] = []
-        judged: list[int] = []
-        room: int | None = None
+        way = Way(residual)
         for literal in cube:
             what = self.formulas.payload(literal)
             if what[0] == "has":
-                if literal > 0:
-                    needed[what[1]] = None
-                else:
-                    forbidden.add(what[1])
-            elif what[0] == "props" and literal > 0:
-                props.append(what[1])
+                (way.needed if literal > 0 else way.forbidden).add(what[1])
+            elif what[0] == "props":
+                (way.props if literal > 0 else way.broken).append(what[1])
             elif what[0] == "names" and literal > 0:
-                judged.append(what[1])
+                way.judged.append(what[1])
             elif what[0] == "count" and literal < 0:
-                room = what[1] - 1 if room is None else min(room, what[1] - 1)
+                way.room = min(way.room, what[1] - 1)
             else:
                 return False
-        if room is not None and len(needed) > room:
+        if not all(self._take(way, name, ()) for name in sorted(way.needed)):
+            return False
+        if not all(self._break(way, number) for number in way.broken):
+            return False
+        n_needed, in_order = len(way.goals), self.residuals.in_order
+        if n_needed > way.room:
             return False
         places = self.residuals.place_of(residual.names)
-        last = len(residual.names) - 1
-        if self.residuals.in_order and needed:
-            last = min(places[name] for name in needed)
-            if last < residual.place:
-                return False
-        if not all(name not in forbidden and self._fits(residual, name, props, judged) for name in needed):
-            return False
-        for number in range(residual.place, last + 1):
+        last = min((places[name] for name in way.goals), default=len(places)) if in_order else len(places)
+        for number in range(residual.place, min(last + 1, len(places))):
             name = residual.names[number]
-            if number in numbers or name in forbidden or name in residual.seen:
+            if number in numbers or name in residual.seen or n_needed + (name not in way.goals) > way.room:
                 continue
-            if room is not None and len(needed) + (name not in needed) > room:
-                continue
-            if name in needed or self._fits(residual, name, props, judged):
+            if name in way.goals or self._goal(way, name) is not None:
                 numbers.add(number)
-        if (self.residuals.in_order and needed) or (room is not None and len(needed) >= room):
+        if (in_order and n_needed) or n_needed >= way.room or self.tests.tests(residual):
             return False
-        return not self.tests.tests(residual) and self._has_value(props, None, NO_TESTS)
+        return self._met(way.props, None, NO_TESTS) is not None
 
-    def _fits(self, residual: Residual, name: str, props: list[int], judged: list[int]) -> bool:
-        """Whether a declared name may be written, and has a value."""
-        matched = self.tests.class_of(residual, name)
-        return all(("names", node) in matched for node in judged) and self._has_value(props, name, matched)
+    def _take(self, way: Way, name: str, more: Goal) -> bool:
+        """Count on a member, whose value must fit `more` besides; False if there is none."""
+        goal = way.goals.get(name)
+        if goal is None:
+            if self.residuals.place_of(way.residual.names).get(name, -1) < way.residual.place or name in way.residual.seen:
+                return False
+            goal = self._goal(way, name)
+        if goal is None:
+            return False
+        goal = tuple(sorted({*goal, *more}))
+        if any(-node in goal for node in more) or not self.analysis.is_inhabited(goal):
+            return False
+        way.goals[name] = goal
+        return True
 
-    def _has_value(self, props: list[int], name: str | None, matched: Class) -> bool:
-        goal: set[int] = set()
+    def _break(self, way: Way, number: int) -> bool:
+        """Count on a member that does not fit the properties of a node."""
+        node = self.nodes[number]
+        for name in dict.fromkeys((*way.goals, *(node.properties or ()))):
+            for sub in node.property(name, self.tests.class_of(way.residual, name)):
+                if sub != ANYTHING and self._take(way, name, () if sub == NOTHING else (-sub,)):
+                    return True
+        return False
+
+    def _goal(self, way: Way, name: str) -> Goal | None:
+        """What the value of a declared name must fit; None if the name may not come or has no value."""
+        matched = self.tests.class_of(way.residual, name)
+        if name in way.forbidden or not all(("names", node) in matched for node in way.judged):
+            return None
+        return self._met(way.props, name, matched)
+
+    def _met(self, props: list[int], name: str | None, matched: Class) -> Goal | None:
+        """What the value of a member must fit; None if no value does."""
+        asked: set[int] = set()
         for number in props:
-            goal.update(self.nodes[number].property(name, matched))
-        goal.discard(ANYTHING)
-        return NOTHING not in goal and self.analysis.is_inhabited(tuple(sorted(goal)))
+            asked.update(self.nodes[number].property(name, matched))
+        asked.discard(ANYTHING)
+        goal = tuple(sorted(asked))
+        return None if NOTHING in asked or not self.analysis.is_inhabited(goal) else goal
