@@ -10,8 +10,10 @@ cdef enum:
     MERGE_UP_TO_TOKENS = 16_384
     MERGE_AFTER_USES = 8
     CHAIN_AFTER_USES = 2          # the second context that reads on with the same lexer
+    BEHIND_FROM_NODES = 8         # below a node where a lexeme ends, to be read on by an entry made for all such lexemes
     MAX_FEW = 512                 # tokens that are listed rather than kept as a mask
     MAX_CHAINED = 64              # lexers that read on after one group
+    MAX_BEHIND = 4096             # nodes of which that is kept
     MAX_LEXERS = 2048             # lexers whose indexes are kept for the next request
     MAX_LEXER_BYTES = 128 << 20   # inner masks and leaving tokens of the whole process; beyond it all are dropped and made anew
 
@@ -103,6 +105,22 @@ cdef class Leaving:
             found = index.chain(self, state)
         self.chained[index.lexer, state] = found
         return <LexerEntry>found if isinstance(found, LexerEntry) else None
+
+    @staticmethod
+    cdef Leaving behind(Trie trie, int32_t node):
+        """The tokens below a node, which go on after a lexeme that ended there."""
+        cdef Leaving group
+        if trie.behind is None:
+            trie.behind = {}
+        found = trie.behind.get(node)
+        if found is None:
+            if len(trie.behind) >= MAX_BEHIND:
+                trie.behind.clear()
+            found = group = Leaving()
+            group.add(node + 1, node + trie.subtree[node], trie.depth[node])
+            group.n_tokens = trie.first[node + trie.subtree[node]] - trie.first[node + 1]
+            trie.behind[node] = group
+        return <Leaving>found
 
     cdef int merge_if_it_pays(self, Trie trie) except -1:
         """Count a use, and make the trie of what is left of the tokens after their lexeme."""

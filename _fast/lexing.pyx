@@ -72,6 +72,7 @@ cdef class LexerIndex:
             if lexer_bytes > MAX_LEXER_BYTES:
                 for index in list(_LEXER_INDEXES.values()):
                     index.entries.clear()
+                    index.trie.behind = None
             found = self.entries[state] = self.make(state)
         return <LexerEntry>found
 

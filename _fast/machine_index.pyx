@@ -8,16 +8,19 @@ cdef class MachineIndex(Index):
     """Lexer x context: the lexer's inner mask, then the leaving tokens, asked by remainder (see lexing.pyx)."""
     cdef dict lexer_indexes           # lexer -> LexerIndex
     cdef Place* way                   # scratch of `read`: [max_depth + 1]
+    cdef Place* rest_way              # the same where remainders are read, on the way of another walk
 
     def __init__(self, Machine recognizer, vocab, int64_t max_mask_bytes):
         Index.__init__(self, recognizer, vocab, max_mask_bytes)
         self.lexer_indexes = {}
         self.way = <Place*>calloc(self.trie.max_depth + 2, sizeof(Place))
-        if self.way == NULL:
+        self.rest_way = <Place*>calloc(self.trie.max_depth + 2, sizeof(Place))
+        if self.way == NULL or self.rest_way == NULL:
             raise MemoryError()
 
     def __dealloc__(self):
         free(self.way)
+        free(self.rest_way)
 
     cdef LexerIndex lexemes_of(self, Recognizer lexer):
         """What every token does to a lexer."""
@@ -31,6 +34,8 @@ cdef class MachineIndex(Index):
         """Set the bit of every token below a run of siblings that can be read from `start`; the walk of walk.pyx by places."""
         cdef Machine machine = <Machine>self.recognizer
         cdef int32_t node = first_node, depth, k
+        cdef bint is_whole = trie is self.trie
+        cdef Place* way = self.way if is_whole else self.rest_way
         cdef Place* before
         cdef Place* here
         cdef ContextFacts* facts
@@ -39,11 +44,11 @@ cdef class MachineIndex(Index):
         cdef int moved
         if node >= end_node:
             return 0
-        self.way[trie.depth[node] - 1] = start[0]
-        machine.enter(self.way + trie.depth[node] - 1)
+        way[trie.depth[node] - 1] = start[0]
+        machine.enter(way + trie.depth[node] - 1)
         while node < end_node:
             depth = trie.depth[node]
-            before, here = self.way + depth - 1, self.way + depth
+            before, here = way + depth - 1, way + depth
             facts = machine.facts + before.context     # known: the place was entered
             if facts.lexer == NULL:
                 node += trie.subtree[node]
@@ -62,6 +67,12 @@ cdef class MachineIndex(Index):
                     if moved == DOUBT_STATE:
                         for k in range(trie.first[node], trie.first[node + trie.subtree[node]]):
                             doubtful.append(trie.order[k])
+                    node += trie.subtree[node]
+                    continue
+                if here.lexer_state == NOT_ENTERED and is_whole and trie.subtree[node] >= BEHIND_FROM_NODES:
+                    for k in range(trie.first[node], trie.first[node + 1]):
+                        set_bit(mask, trie.order[k])
+                    self.read_on(Leaving.behind(trie, node), here, mask, doubtful)
                     node += trie.subtree[node]
                     continue
                 machine.enter(here)
@@ -195,7 +206,10 @@ cdef class MachineIndex(Index):
                 if machine.leave_with(&there, lexer.label_set(after)) == 1:
                     for k in range(trie.first[node], trie.first[node + 1]):
                         set_bit(mask, trie.order[k])
-                    self.read(trie, &there, mask, node + 1, node + trie.subtree[node], doubtful)
+                    if trie.subtree[node] >= BEHIND_FROM_NODES:
+                        self.read_on(Leaving.behind(trie, node), &there, mask, doubtful)
+                    else:
+                        self.read(trie, &there, mask, node + 1, node + trie.subtree[node], doubtful)
                 node += trie.subtree[node]
                 continue
             path[depth] = after

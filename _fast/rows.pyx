@@ -11,19 +11,20 @@ cdef enum:
 
 
 cdef uint64_t digest_of(const word_t* content, int32_t n_words) noexcept nogil:
-    """A hash of a row: FNV-1a by words, in eight lanes, as one alone would wait for each product (5 us for 4,008 words)."""
-    cdef uint64_t[8] lanes
-    cdef uint64_t prime = 0x100000001B3U, digest = 0xCBF29CE484222325U
+    """A hash of a row: sums of rotated words, in sixteen lanes that a compiler makes vectors of, then mixed."""
+    cdef uint32_t[16] lanes
+    cdef uint64_t digest = 0xCBF29CE484222325U
     cdef int32_t number, lane
-    for lane in range(8):
-        lanes[lane] = digest + lane
-    for number in range(0, n_words - 7, 8):
-        for lane in range(8):
-            lanes[lane] = (lanes[lane] ^ content[number + lane]) * prime
-    for number in range(n_words - n_words % 8, n_words):
-        lanes[number % 8] = (lanes[number % 8] ^ content[number]) * prime
-    for lane in range(8):
-        digest = (digest ^ lanes[lane] ^ (lanes[lane] >> 32)) * prime
+    for lane in range(16):
+        lanes[lane] = lane
+    for number in range(0, n_words - 15, 16):
+        for lane in range(16):
+            lanes[lane] = ((lanes[lane] << 5) | (lanes[lane] >> 27)) + content[number + lane]
+    for number in range(n_words - n_words % 16, n_words):
+        lanes[number % 16] = ((lanes[number % 16] << 5) | (lanes[number % 16] >> 27)) + content[number]
+    for lane in range(16):
+        digest = (digest ^ lanes[lane]) * 0x100000001B3U
+        digest ^= digest >> 32
     return digest
 
 
