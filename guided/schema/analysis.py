@@ -18,6 +18,7 @@ from guided.schema.formula import FALSE, TRUE
 from guided.schema.keytests import KeyTests
 from guided.schema.keywords import TYPES
 from guided.schema.locations import Goal
+from guided.schema.members import Members
 from guided.schema.residuals import Member, Residual, Residuals
 from guided.schema.scalars import Scalars
 from guided.schema.shapes import Shapes
@@ -49,7 +50,8 @@ class Analysis:
         self.comma, self.colon = f"{space},{space}", f"{space}:{space}"
         self.approximate = False  # some answer was "yes" because the steps allowed ran out
         self._spend = scalars.spender()
-        self.domains = Domains(residuals, scalars, tests, space, self._answered)
+        self.members = Members(scalars)
+        self.domains = Domains(residuals, self.members, tests, space, self._answered)
         self.rules: dict[Unknown, Rule] = {}  # how what can be solved is solved
         self._without: set[Unknown] = set()
         self._plain: dict[Goal, bool] = {}
@@ -158,7 +160,7 @@ class Analysis:
             if kind in ("null", "true", "false"):
                 yield kind, None, None, 1
             elif kind in ("string", "number"):
-                if self.scalars.exists(formula, kind):
+                if self.members.exists(formula, kind):
                     yield (formula, kind), None, None, 1
             elif self._is_simple(goal, kind):
                 yield "{", None, Needed(goal, 0), 1
@@ -366,7 +368,7 @@ class Analysis:
             formula = self.locations.goal_formula(goal, kind)
             if formula == FALSE:
                 continue
-            if kind in ("string", "number") and not self.scalars.exists(formula, kind):
+            if kind in ("string", "number") and not self.members.exists(formula, kind):
                 continue
             return False
         return True

@@ -85,7 +85,7 @@ class JsonContexts:
 
         Raises LimitExceeded or ConstraintError if that is not possible.
         """
-        self.scalars.shortest(self.locations.formula(number, "string"), "string")
+        self.analysis.members.shortest(self.locations.formula(number, "string"), "string")
 
     def _number(self, kind: int, about: Link | Frame | None) -> int:
         key = (kind, -1 if about is None else about.number)

@@ -15,8 +15,8 @@ from guided.schema.formula import FALSE
 from guided.schema.keytests import KeyTests
 from guided.schema.keywords import TYPES
 from guided.schema.locations import Goal
+from guided.schema.members import Members
 from guided.schema.residuals import Member, Residual, Residuals
-from guided.schema.scalars import Scalars
 from guided.schema.values import Value, scalar
 
 MAX_DISTINCT = 64  # values of one goal that are told apart under uniqueItems
@@ -43,12 +43,13 @@ class Domains:
     def __init__(
         self,
         residuals: Residuals,
-        scalars: Scalars,
+        members: Members,
         tests: KeyTests,
         space: str,
         answered: Callable[[Member, str], Iterator[tuple[Any, ...]]],
     ) -> None:
-        self.residuals, self.scalars, self.tests, self.space = residuals, scalars, tests, space
+        self.residuals, self.members, self.tests, self.space = residuals, members, tests, space
+        self.scalars = members.scalars
         self.locations, self.formulas, self._answered = residuals.locations, residuals.formulas, answered
         self._known: dict[Goal, Domain] = {}
         self._steps = 0
@@ -94,7 +95,7 @@ class Domains:
                 fitting = sorted(text for text in payload[1] if self.scalars.holds(formula, text))
                 return [self.scalars.spelling.text(text) for text in fitting]
             return self.scalars.fitting_numbers(formula, payload[1])
-        shortest = self.scalars.shortest(formula, kind)
+        shortest = self.members.shortest(formula, kind)
         self._is_complete = self._is_complete and shortest is None
         return [] if shortest is None else [shortest]
 

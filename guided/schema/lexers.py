@@ -15,7 +15,7 @@ from guided.automata.compile import compile_dfa
 from guided.automata.syntax import EMPTY, Both, Literal, Node, Not, Repeat, Words, chars, concat, union
 from guided.errors import ConstraintError, GuidedError, LimitExceeded
 from guided.limits import DEFAULT_LIMITS, Limits
-from guided.schema.strings import ANY_SPELLING, EVERY_STRING, FREE_STRING, QUOTE, Spelling, counted
+from guided.schema.strings import ANY_SPELLING, EVERY_STRING, FREE_STRING, QUOTE, Spelling, counted, quoted_text
 
 # Labels of lexemes.  Those of strings, numbers and keys are followed by the number of the question, or of the name.
 NULL, TRUE, FALSE, OPEN_OBJECT, EMPTY_OBJECT, OPEN_ARRAY, EMPTY_ARRAY = range(7)
@@ -251,7 +251,6 @@ class Keys:
         self.free = free_keys(spelling.is_any, limits)
         self._known: dict[tuple[tuple[str, ...], frozenset[str]], _fast.Recognizer] = {}
         self._only: dict[tuple[tuple[str, int], ...], _fast.Recognizer] = {}
-        self._nodes: dict[str, Node] = {}
 
     def only(self, names: Mapping[str, int]) -> _fast.Recognizer:
         """The keys of an object that has no others; `names` : their numbers, which are the labels above KEY."""
@@ -260,7 +259,7 @@ class Keys:
         if found is None:
             if len(self._only) > MAX_KNOWN:
                 self._only.clear()
-            found = self._only[about] = self._of([(KEY + number, self._spelled(name)) for name, number in about])
+            found = self._only[about] = self._of([(KEY + number, name) for name, number in about])
         return found
 
     def known(self, names: tuple[str, ...], seen: frozenset[str]) -> _fast.Recognizer:
@@ -273,27 +272,17 @@ class Keys:
         if found is None:
             if len(self._known) > MAX_KNOWN:
                 self._known.clear()
-            known = [(KEY + number, self._spelled(name)) for number, name in enumerate(names)]
-            known += [(TAKEN, self._spelled(name)) for name in sorted(free)]
+            known = [(KEY + number, name) for number, name in enumerate(names)]
+            known += [(TAKEN, name) for name in sorted(free)]
             found = self._known[names, free] = self._of(known)
         return found
 
-    def _spelled(self, name: str) -> Node:
-        node = self._nodes.get(name)
-        if node is None:
-            if len(self._nodes) > MAX_KNOWN:
-                self._nodes.clear()
-            node = self._nodes[name] = self.spelling.words((name,))
-        return node
-
-    @staticmethod
-    def _of(keys: list[tuple[int, Node]]) -> _fast.Recognizer:
-        found = word_list(keys)
-        if found is not None:
-            return found
+    def _of(self, keys: list[tuple[int, str]]) -> _fast.Recognizer:
+        if not self.spelling.is_any:
+            return _fast.WordList([quoted_text(name).encode() for _, name in keys], [label for label, _ in keys])
         alternatives: dict[int, list[Node]] = {}
-        for label, node in keys:
-            alternatives.setdefault(label, []).append(node)
+        for label, name in keys:
+            alternatives.setdefault(label, []).append(self.spelling.words((name,)))
         return compile_dfa({label: union(*nodes) for label, nodes in alternatives.items()})
 
 

@@ -92,7 +92,7 @@ class SchemaNode:
         )
 
     def undemanding_types(self) -> set[str]:
-        """Types (of keywords.TYPES) of which its own keywords take all scalars, or those of its enum, or `[]` or `{}`."""
+        """Types (of keywords.TYPES) of which it takes all scalars, or those of its enum, or `[]` or `{}`."""
         kinds = set(TYPES if self.types is None else self.types)
         if self.constants is not None:  # enum or const
             kinds -= {"null", "true", "false"} - self.constants

@@ -1,4 +1,4 @@
-"""Formulas of strings and numbers -> trees of JSON lexemes, and shortest members.
+"""Formulas of strings and numbers -> trees of JSON lexemes.
 
 Two trees belong to a formula.  The *written* one is what a value that must fit may look like; it may leave spellings
 out (integers without a point, enum values as the schema spells them).  The *exact* one tells, among all texts that may
@@ -14,12 +14,10 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import reduce
 
-from guided import _fast
-from guided.automata.facts import surely_holds_text
 from guided.automata.syntax import Both, Node, Not, Words, union
 from guided.errors import LimitExceeded
 from guided.schema.formula import FALSE, TRUE, Atom, Cube
-from guided.schema.lexers import NUMBER, STRING, Alternatives, part, shared_dfa
+from guided.schema.lexers import NUMBER, STRING, Alternatives, shared_dfa
 from guided.schema.locations import Locations
 from guided.schema.multiples import MAX_STATES, decimal_text, first_multiples, is_small
 from guided.schema.numbers import Numbers
@@ -27,7 +25,6 @@ from guided.schema.strings import Spelling
 
 MAX_PRODUCT = 10_000  # states of an automaton built in full; larger ones are read side by side
 MAX_MULTIPLES = 1_000  # of a divisor with many digits that may be written
-MAX_GUESSES = 64  # values of one enum that are tried before an automaton is made
 
 
 class Scalars:
@@ -39,8 +36,6 @@ class Scalars:
         given = locations.document.options.limits
         self.limits = replace(given, max_dfa_states=min(given.max_dfa_states, MAX_PRODUCT))
         self._trees: dict[tuple[int, str, bool], Node] = {}
-        self._shortest: dict[tuple[int, str], str | None] = {}
-        self._exists: dict[tuple[int, str], bool] = {}
 
     def spender(self, at_most: int | None = None) -> Callable[[int], None]:
         """Counts steps; raises LimitExceeded (max_formula_steps) after those, or fewer if that is enough."""
@@ -307,102 +302,3 @@ class Scalars:
             return (False,) * len(formulas)
         values = {atom: TRUE if base + 1 + number in labels else FALSE for number, atom in enumerate(atoms)}
         return tuple(self.formulas.substitute(formula, values) == TRUE for formula in formulas)
-
-    # ---- members ----
-
-    def shortest(self, formula: int, kind: str) -> str | None:
-        """The shortest JSON text of a string or number formula; None if there is none."""
-        if formula == TRUE:
-            return '""' if kind == "string" else "0"
-        if formula == FALSE:
-            return None
-        key = (formula, kind)
-        if key not in self._shortest:
-            self._shortest[key] = self._find_shortest(formula, kind)
-        return self._shortest[key]
-
-    def exists(self, formula: int, kind: str) -> bool:
-        """Whether some string or number fits, found without a text where that is plain to see."""
-        key = (formula, kind)
-        found = self._exists.get(key)
-        if found is None:
-            is_plain = self._is_plainly_met(formula, kind) if formula not in (TRUE, FALSE) else formula == TRUE
-            found = self._exists[key] = is_plain or self.shortest(formula, kind) is not None
-        return found
-
-    def _is_plainly_met(self, formula: int, kind: str) -> bool:
-        """Whether a conjunction surely holds for some text: one list, one pattern, or bounds that leave room."""
-        units = self.formulas.units(formula)
-        if len(units) != len(self.formulas.conjuncts(formula)):
-            return False
-        least, most = Decimal(-(10**15)), Decimal(10**15)  # numbers far within the digits that are written
-        n_lists = n_patterns = n_bounds = 0
-        texts: frozenset[str] | None = None  # those of every list
-        without: set[str] = set()
-        for unit in units:
-            atom = self.formulas.payload(unit)
-            if atom[0] == "strings":
-                if unit > 0:
-                    texts = atom[1] if texts is None else texts & atom[1]
-                else:
-                    without |= atom[1]
-            elif atom[0] == "numbers" and unit > 0:
-                n_lists += 1
-            elif atom[0] == "text" and unit > 0 and surely_holds_text(self.locations.trees[atom[1]]):
-                n_patterns += 1
-            elif atom[0] == "length":
-                n_bounds += 1
-                if unit > 0:
-                    least = max(least, Decimal(atom[1]))
-                else:
-                    most = min(most, Decimal(atom[1] - 1))
-            elif atom[0] == "low" and unit > 0:
-                least = max(least, atom[1])
-            elif atom[0] == "high" and unit > 0:
-                most = min(most, atom[1])
-            elif atom[0] != "integer" or unit < 0:
-                return False
-        if kind == "string":
-            if n_patterns:
-                return n_patterns == 1 and not (n_bounds or without or texts is not None)
-            if texts is not None:
-                return any(least <= len(text) <= most for text in texts - without)
-            return least <= most - (8 if without else 0)  # of so many lengths there are more texts than in any list
-        return n_lists == 0 and most - least >= 2  # an integer lies strictly between
-
-    def _find_shortest(self, formula: int, kind: str) -> str | None:
-        found = self._guessed_text(formula) if kind == "string" else self._guessed_number(formula)
-        if found is not None:
-            return found
-        label = (STRING if kind == "string" else NUMBER) + 1
-        try:
-            dfa, start = part(label, self.tree(formula, kind, exact=False), self.limits)
-        except LimitExceeded:
-            alternatives, atoms = self.side_by_side((formula,), kind)
-            inner = shared_dfa(alternatives, self.limits)
-            dfa = _fast.Restricted(inner, lambda labels: self.answers_of(labels, (formula,), atoms, kind)[0])
-            start = dfa.start
-        return None if start == _fast.DEAD else str(dfa.completion(start) or b"", "utf-8")
-
-    def _guessed_text(self, formula: int) -> str | None:
-        """A string near what the formula speaks of, without any automaton; None if none of those fits."""
-        atoms = [self.formulas.payload(atom) for atom in self.formulas.atoms(formula)]
-        named = {text for atom in atoms if atom[0] == "strings" for text in sorted(atom[1])[:MAX_GUESSES]}
-        sizes = {0, *(atom[1] for atom in atoms if atom[0] == "length" and atom[1] <= MAX_GUESSES)}
-        plain = ["a" * size for size in sorted(sizes)]
-        plain += [f"{'a' * (size - 1)}b" for size in sorted(sizes) if size]
-        guesses = [*plain, "b", *sorted(named, key=len)]
-        return next((self.spelling.text(text) for text in guesses if self.holds(formula, text)), None)
-
-    def _guessed_number(self, formula: int) -> str | None:
-        atoms = [self.formulas.payload(atom) for atom in self.formulas.atoms(formula)]
-        named: dict[str, None] = {}
-        near: set[int] = {0, 1, -1, 2}
-        for atom in atoms:
-            if atom[0] == "numbers":
-                named.update(dict.fromkeys(atom[1][:MAX_GUESSES]))
-            elif atom[0] in ("low", "high") and abs(atom[1]) < 10**15:
-                near.update(int(atom[1]) + step for step in (-1, 0, 1))
-        near.update(int(Decimal(text)) + 1 for text in named if abs(Decimal(text)) < 10**15)
-        guesses = [*map(str, sorted(near, key=lambda value: (len(str(value)), value))), *named]
-        return next((self.numbers.spelled(text) for text in guesses if self.fitting_numbers(formula, (text,))), None)

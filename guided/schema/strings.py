@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache, partial
+from json.encoder import encode_basestring
 
 from guided.automata.syntax import (
     ANY_CHAR,
@@ -80,12 +81,14 @@ def _is_character(spelled: Node) -> bool:
     )
 
 
+def quoted_text(text: str) -> str:
+    """The shortest JSON spelling of `text`: that of json.dumps(ensure_ascii=False)."""
+    return encode_basestring(text)
+
+
 def spell_text(text: str) -> str:
     """The shortest JSON spelling of `text`, without quotes."""
-    return "".join(
-        _SHORT.get(ord(character)) or (f"\\u{ord(character):04x}" if character < " " else character)
-        for character in text
-    )
+    return quoted_text(text)[1:-1]
 
 
 @lru_cache(maxsize=1024)
@@ -230,7 +233,7 @@ class Spelling:
 
     def text(self, text: str) -> str:
         """The shortest spelling of a text, with its quotes."""
-        return f'"{spell_text(text)}"'
+        return quoted_text(text)
 
     def quoted(self, tree: Node) -> Node:
         """The spellings of the texts of a tree."""

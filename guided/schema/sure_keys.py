@@ -1,7 +1,7 @@
 """Keys that surely may come next in an object: those that one plain way of finishing it leaves room for.
 
 A way is a cube of the residual formula: members that it needs, names that it forbids, properties that its values fit or
-break, at most so many members.  What is not found here may come all the same; frames.py then asks for it by writing the key.
+break, at most so many members.  What is not found here may come all the same: frames.py then tries the key.
 """
 
 from __future__ import annotations
@@ -106,7 +106,10 @@ class SureKeys:
         """Count on a member, whose value must fit `more` besides; False if there is none."""
         goal = way.goals.get(name)
         if goal is None:
-            if self.residuals.place_of(way.residual.names).get(name, -1) < way.residual.place or name in way.residual.seen:
+            if (
+                self.residuals.place_of(way.residual.names).get(name, -1) < way.residual.place
+                or name in way.residual.seen
+            ):
                 return False
             goal = self._goal(way, name)
         if goal is None:

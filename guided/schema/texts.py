@@ -38,7 +38,7 @@ class Texts:
                 if isinstance(part, tuple) and part and isinstance(part[0], (Residual, Needed)):
                     part, is_first = part
                 written, goal, after, count = self.analysis.rule(part)
-                text = written if isinstance(written, str) else self.analysis.scalars.shortest(*written) or ""
+                text = written if isinstance(written, str) else self.analysis.members.shortest(*written) or ""
                 if isinstance(part, tuple):  # a value
                     if after is not None:
                         parts.append((after, True))
