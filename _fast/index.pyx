@@ -103,28 +103,27 @@ cdef class Index:
         """The number of the mask row of a state >= 0, made if need be."""
         cdef int32_t found = self.rows.find(state)
         cdef state_t canonical
-        cdef word_t* fresh
+        cdef int32_t begun
         cdef token_t token
         if found != NO_ROW:
             return found
         canonical = self.recognizer.saturate(state, self.trie.max_depth)
         found = self.rows.find(canonical)
         if found == NO_ROW:
-            fresh = <word_t*>calloc(max(self.n_words, 1), sizeof(word_t))
-            if fresh == NULL:
-                raise MemoryError()
+            begun = self.rows.begin()
             try:
-                self.fill(canonical, fresh)
+                self.fill(canonical, self.rows.at(begun))
                 if canonical == state:                 # its own text may decide: states that follow it were made to share
                     for token in self.doubtful.get(canonical, ()):
                         if self.after_token(canonical, token) != DEAD_STATE:
-                            set_bit(fresh, token)
+                            set_bit(self.rows.at(begun), token)
                 if self.recognizer.accepting[canonical]:
                     for token in self.eos_ids:
-                        set_bit(fresh, token)
-                found = self.rows.add(canonical, fresh)
-            finally:
-                free(fresh)
+                        set_bit(self.rows.at(begun), token)
+            except:
+                self.rows.abandon(begun)
+                raise
+            found = self.rows.keep(canonical, begun)
         if canonical == state:
             return found
         doubtful = self.doubtful.get(canonical)

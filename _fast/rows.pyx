@@ -66,15 +66,16 @@ cdef class RowStore:
     cdef int32_t max_rows        # rows that fit the byte limit, at least 4
     cdef int32_t n_blocks        # blocks allocated
     cdef int32_t n_numbered      # length of row_of
-    cdef int32_t pins            # copies without the GIL that are under way
+    cdef int32_t pins            # copies without the GIL, and rows begun, that are under way
     cdef word_t** blocks         # [n_blocks][ROWS_PER_BLOCK, n_words]
     cdef int32_t* row_of         # state -> row, NO_ROW where none is made
     cdef dict by_hash            # content hash -> row numbers
+    cdef list unused             # rows that were begun for nothing
 
     def __cinit__(self, int32_t n_words, int64_t max_bytes):
         self.n_words = n_words
         self.max_rows = <int32_t>max(4, min(max_bytes // (4 * max(n_words, 1)), 2**30))
-        self.by_hash = {}
+        self.by_hash, self.unused = {}, []
 
     def __dealloc__(self):
         cdef int32_t block
@@ -105,32 +106,52 @@ cdef class RowStore:
         self.row_of[state] = row
         return row
 
-    cdef int32_t add(self, state_t state, const word_t* content) except -2:
-        """Store a mask for `state`; an equal one is shared."""
-        cdef int32_t row
-        cdef uint64_t digest = digest_of(content, self.n_words)
+    cdef int32_t begin(self) except -2:
+        """A row of zeros to be filled, then given to `keep` or `abandon`; until then no row is dropped."""
         cdef word_t** blocks
-        same = self.by_hash.setdefault(digest, [])
-        for row in same:
-            if memcmp(self.at(row), content, <size_t>self.n_words * sizeof(word_t)) == 0:
-                return self.share(state, row)
-        if self.n_rows >= self.max_rows and self.pins == 0:
+        cdef int32_t row
+        if self.n_rows - <int32_t>len(self.unused) >= self.max_rows and self.pins == 0:
             self.drop()
-            same = self.by_hash.setdefault(digest, [])
-        if self.n_rows == self.n_blocks * ROWS_PER_BLOCK:
-            blocks = <word_t**>realloc(self.blocks, <size_t>(self.n_blocks + 1) * sizeof(word_t*))
-            if blocks == NULL:
-                raise MemoryError()
-            self.blocks = blocks
-            blocks[self.n_blocks] = take_block(self.n_words)
-            if blocks[self.n_blocks] == NULL:
-                raise MemoryError()
-            self.n_blocks += 1
-        row = self.n_rows
-        memcpy(self.at(row), content, <size_t>self.n_words * sizeof(word_t))
-        self.n_rows += 1
+        if self.unused:
+            row = self.unused.pop()
+        else:
+            row = self.n_rows
+            if row == self.n_blocks * ROWS_PER_BLOCK:
+                blocks = <word_t**>realloc(self.blocks, <size_t>(self.n_blocks + 1) * sizeof(word_t*))
+                if blocks == NULL:
+                    raise MemoryError()
+                self.blocks = blocks
+                blocks[self.n_blocks] = take_block(self.n_words)
+                if blocks[self.n_blocks] == NULL:
+                    raise MemoryError()
+                self.n_blocks += 1
+            self.n_rows += 1
+        self.pins += 1
+        memset(self.at(row), 0, <size_t>self.n_words * sizeof(word_t))
+        return row
+
+    cdef int32_t keep(self, state_t state, int32_t row) except -2:
+        """Give `state` the row that was begun, or an equal one."""
+        cdef int32_t other
+        same = self.by_hash.setdefault(digest_of(self.at(row), self.n_words), [])
+        for other in same:
+            if memcmp(self.at(other), self.at(row), <size_t>self.n_words * sizeof(word_t)) == 0:
+                self.abandon(row)
+                return self.share(state, other)
+        self.pins -= 1
         same.append(row)
         return self.share(state, row)
+
+    cdef void abandon(self, int32_t row):
+        """Use a row that was begun for something else."""
+        self.pins -= 1
+        self.unused.append(row)
+
+    cdef int32_t add(self, state_t state, const word_t* content) except -2:
+        """Store a mask for `state`; an equal one is shared."""
+        cdef int32_t row = self.begin()
+        memcpy(self.at(row), content, <size_t>self.n_words * sizeof(word_t))
+        return self.keep(state, row)
 
     cdef void drop(self):
         """Forget all rows; their memory is used again."""
@@ -139,3 +160,4 @@ cdef class RowStore:
             self.row_of[number] = NO_ROW
         self.n_rows = 0
         self.by_hash.clear()
+        self.unused.clear()

@@ -117,6 +117,13 @@ def counted_strings(label: int, strings: Node) -> _fast.Counted:
     return found
 
 
+@lru_cache(maxsize=2048)
+def listed(label: int, texts: frozenset[str]) -> Part:
+    """Some strings in their shortest spelling."""
+    made = _fast.WordList([quoted_text(text).encode() for text in texts], [label] * len(texts))
+    return made, made.start
+
+
 @lru_cache(maxsize=8)
 def constants(labels: tuple[int, ...]) -> Part:
     """Some of null, true and false."""

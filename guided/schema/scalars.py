@@ -84,6 +84,13 @@ class Scalars:
         atoms = {atom for formula in formulas for atom in self.formulas.atoms(formula)}
         return all(self.formulas.payload(atom)[0] == "strings" for atom in atoms)
 
+    def listed(self, formula: int) -> frozenset[str] | None:
+        """The texts of a string formula that is a list of them and no more, and that are spelled in one way."""
+        if self.spelling.is_any or formula in (TRUE, FALSE) or formula < 0 or not self.formulas.is_literal(formula):
+            return None
+        atom = self.formulas.payload(formula)
+        return atom[1] if atom[0] == "strings" else None
+
     def listed_texts(self, formulas: tuple[int, ...]) -> frozenset[str]:
         """The texts in those lists."""
         atoms = {atom for formula in formulas for atom in self.formulas.atoms(formula)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 from guided.errors import LimitExceeded
 from guided.schema.analysis import Analysis
@@ -29,6 +30,7 @@ class Way:
     needed, forbidden : names.      room : members that may come at most.
     props, broken     : nodes whose properties the members must fit, or not all fit.       judged : propertyNames.
     goals             : the members that are counted on, and what their values must fit.
+    known             : what the values of other names must fit, as far as it was asked.
     """
 
     residual: Residual
@@ -39,6 +41,7 @@ class Way:
     judged: list[int] = field(default_factory=list)
     room: int = MAX_MEMBERS
     goals: dict[str, Goal] = field(default_factory=dict)
+    known: dict[str, Goal | None] = field(default_factory=dict)
 
 
 class SureKeys:
@@ -47,6 +50,7 @@ class SureKeys:
     def __init__(self, analysis: Analysis) -> None:
         self.analysis, self.residuals, self.tests = analysis, analysis.residuals, analysis.tests
         self.formulas, self.nodes = analysis.formulas, analysis.document.nodes
+        self._known: dict[Any, dict[str, Goal | None]] = {}  # props, propertyNames and tests -> what _goal found
 
     def of(self, residual: Residual) -> tuple[frozenset[int], bool]:
         """(numbers of declared names, whether a name that is not declared) of an object with one question."""
@@ -83,6 +87,8 @@ class SureKeys:
                 way.room = min(way.room, what[1] - 1)
             else:
                 return False
+        about = (tuple(way.props), tuple(way.judged), self.tests.tests(residual))
+        way.known = self._known.setdefault(about, {})
         if not all(self._take(way, name, ()) for name in sorted(way.needed)):
             return False
         if not all(self._break(way, number) for number in way.broken):
@@ -131,10 +137,13 @@ class SureKeys:
 
     def _goal(self, way: Way, name: str) -> Goal | None:
         """What the value of a declared name must fit; None if the name may not come or has no value."""
-        matched = self.tests.class_of(way.residual, name)
-        if name in way.forbidden or not all(("names", node) in matched for node in way.judged):
+        if name in way.forbidden:
             return None
-        return self._met(way.props, name, matched)
+        if name not in way.known:
+            matched = self.tests.class_of(way.residual, name)
+            may_come = all(("names", node) in matched for node in way.judged)
+            way.known[name] = self._met(way.props, name, matched) if may_come else None
+        return way.known[name]
 
     def _met(self, props: list[int], name: str | None, matched: Class) -> Goal | None:
         """What the value of a member must fit; None if no value does."""

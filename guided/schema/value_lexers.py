@@ -132,6 +132,10 @@ class ValueLexers:
         """The strings (numbers) for which a formula holds, as they may be written."""
         key = (formula, kind)
         if key not in self._plain:
+            texts = self.scalars.listed(formula) if kind == "string" else None
+            if texts is not None:
+                self._plain[key] = lexers.listed(_BASES[kind] + 1, texts)
+                return self._plain[key]
             if formula == TRUE and kind == "string":
                 node: Node = self.scalars.spelling.free
             else:
