@@ -157,7 +157,9 @@ class ValueLexers:
                     found.append((base + 1 + number, node))
         # with few questions all answers are tried, whether some text has them or not: that builds no automaton
         is_few = len(found) <= MAX_QUESTIONS + 1
-        possible = _subsets(found) if is_few else lexers.label_sets(tuple(found), self.limits)
+        possible = set(_subsets(found) if is_few else lexers.label_sets(tuple(found), self.limits))
+        if kind == "number" and any(map(self.scalars.has_multiples, formulas)):  # asked of numbers without exponents
+            possible |= {labels[1:] for labels in possible if labels[0] == base and len(labels) > 1}
         return self._accepting(link, found, frozenset(possible), kind)
 
     def _listed(self, link: Link, formulas: tuple[int, ...]) -> Part | None:
@@ -191,7 +193,9 @@ class ValueLexers:
     ) -> Part:
         """The alternatives, of which only those label sets may end a value with which the document can go on."""
         accepted = frozenset(
-            labels for labels in possible if self.frames.suffices(link, self.scalar_answers(link, labels))
+            labels
+            for labels in possible
+            if labels[0] == found[0][0] and self.frames.suffices(link, self.scalar_answers(link, labels))
         )
         made: _fast.Recognizer
         if accepted == possible:

@@ -63,6 +63,13 @@ SCHEMAS = [
     {"type": "array", "items": {"enum": [1, "a", None, [1]]}, "minItems": 1, "maxItems": 3},
     {"type": "string", "pattern": '^(a|b")*$'},
     {
+        "type": "object",
+        "properties": {"a": {"enum": ["a", "ab"]}, "b": {"type": "array", "items": {"type": "integer"}}, "x": {}},
+        "required": ["b"],
+        "additionalProperties": False,
+    },
+    {"type": "object", "properties": {"a": {"type": "object", "properties": {"a": {"const": 1}, "b": {"const": 2}}}}},
+    {
         "anyOf": [{"properties": {"a": {"const": 1}}, "required": ["a"]}, {"properties": {"b": {"type": "string"}}}],
         "type": "object",
     },

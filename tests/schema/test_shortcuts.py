@@ -1,0 +1,94 @@
+"""What is answered at a look agrees with the search: masks of random schemas, every short cut taken, and none."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from guided import Matcher
+from guided.constraints.json_schema import json_schema
+from guided.errors import ConstraintError, LimitExceeded, UnsupportedSchema
+from guided.schema import value_lexers
+from guided.schema.analysis import Analysis
+from guided.schema.document import Document
+from guided.schema.members import Members
+from guided.schema.scalars import Scalars
+from guided.schema.sure_keys import SureKeys
+from tests.schema.generator import random_schema
+from tests.schema.test_masks import VOCAB
+from tests.schema.writing import random_walk
+
+ALTERNATIVES = [
+    {
+        "type": "object",
+        "oneOf": [
+            {"properties": {"a": {"const": "b"}, "b": {"type": "integer"}}, "required": ["a", "b"]},
+            {"properties": {"a": {"const": "k"}, "k": {"type": "string"}}, "required": ["a"]},
+            {"properties": {"a": {"enum": ["b", "n", "f"]}}, "required": ["a", "k"], "additionalProperties": False},
+        ],
+    },
+    {
+        "type": "object",
+        "properties": {"a": {"type": "string"}, "b": {"type": "number"}, "k": {}},
+        "if": {"properties": {"a": {"const": "b"}}, "required": ["a"]},
+        "then": {"required": ["b"], "properties": {"b": {"minimum": 3}}},
+        "else": {"not": {"required": ["b"]}, "maxProperties": 2},
+        "additionalProperties": False,
+    },
+    {
+        "type": "array",
+        "items": {"$ref": "#/$defs/x"},
+        "uniqueItems": True,
+        "$defs": {"x": {"$ref": "#/$defs/y", "title": "y"}, "y": {"enum": ["a", "b", 1, [1]]}},
+    },
+    {
+        "anyOf": [{"pattern": "^a[a-c]{0,3}$"}, {"pattern": "b$", "minLength": 2}, {"enum": ["k", "aa"]}],
+        "type": "string",
+    },
+    {"oneOf": [{"enum": ["a", "ab"]}, {"enum": ["b", "ab", "n"]}, {"type": "integer"}]},
+    {"type": "object", "propertyNames": {"enum": ["a", "ab"]}, "anyOf": [{"required": ["a"]}, {"minProperties": 2}]},
+    {"$ref": "#/$defs/x", "$defs": {"x": {"type": "object", "properties": {"a": {"$ref": "#/$defs/x"}}}}},
+]
+
+
+@pytest.mark.parametrize("order", ["schema", "any"])
+@pytest.mark.parametrize("schema", ALTERNATIVES, ids=repr)
+def test_short_cuts_change_no_mask(schema, order, monkeypatch):
+    assert compare(schema, order, random.Random(1), monkeypatch)
+
+
+@pytest.mark.parametrize("order", ["schema", "any"])
+def test_short_cuts_change_no_mask_of_random_schemas(order, monkeypatch):
+    rng, n_compared = random.Random(2 + (order == "any")), 0
+    while n_compared < 60:
+        n_compared += compare(random_schema(rng), order, rng, monkeypatch)
+
+
+def compare(schema, order, rng, monkeypatch) -> bool:
+    """Masks along random documents, made with and without short cuts; False if nothing fits or it is refused."""
+    try:
+        quick = json_schema(schema, order=order)
+        texts = [random_walk(quick.recognizer(), rng, most=25, stop=0.2) for _ in range(3)]
+    except (ConstraintError, UnsupportedSchema, LimitExceeded):
+        return False
+    with monkeypatch.context() as patch:
+        patch.setattr(SureKeys, "of", lambda self, residual: (frozenset(), False))
+        patch.setattr(Analysis, "_is_plainly_inhabited", lambda self, goal: False)
+        patch.setattr(Members, "_is_plainly_met", lambda self, formula, kind: False)
+        patch.setattr(Scalars, "asks_for_lists_only", lambda self, formulas: False)
+        patch.setattr(Scalars, "listed", lambda self, formula: None)
+        patch.setattr(Document, "_referred", lambda self, place: place)
+        patch.setattr(value_lexers, "MAX_QUESTIONS", 0)
+        slow = json_schema(schema, order=order)
+        wanted = [masks_along(slow, text) for text in texts]
+    assert [masks_along(quick, text) for text in texts] == wanted
+    return True
+
+
+def masks_along(constraint, text: bytes) -> list[list[int]]:
+    matcher, found = Matcher(constraint, VOCAB), []
+    for byte in text:
+        found.append(matcher.mask().tolist())
+        matcher.advance(byte)
+    return [*found, matcher.mask().tolist()]
