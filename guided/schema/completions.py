@@ -11,7 +11,7 @@ from guided.schema.frames import Frame, Frames, Link
 from guided.schema.keytests import KeyTests
 from guided.schema.scalars import Scalars
 from guided.schema.texts import Texts
-from guided.schema.values import scalar
+from guided.schema.values import Value, parsed
 
 
 class Completions:
@@ -28,7 +28,7 @@ class Completions:
             if self.frames.suffices(link, answers):
                 text = self.texts.text(self.frames.goal_of(link, answers, loosely=True))
                 if link.above is not None:
-                    value = scalar(text) if link.records and text[0] not in "[{" else None
+                    value = parsed(text) if link.records else None
                     frame = self.frames.finished(link, answers, value)
                     if frame is None:
                         continue
@@ -47,9 +47,23 @@ class Completions:
         while frame is not None:
             answers = self.frames.choice(frame)
             assert answers is not None, "a live frame has a completion"
-            parts.append(self.texts.rest(self.frames.projected(frame, answers), is_first=False))
-            frame = None if frame.link.above is None else self.frames.finished(frame.link, answers, None)
+            rest = self.texts.rest(self.frames.projected(frame, answers), is_first=False)
+            parts.append(rest)
+            value = self._value(frame, rest)
+            frame = None if frame.link.above is None else self.frames.finished(frame.link, answers, value)
         return "".join(parts)
+
+    @staticmethod
+    def _value(frame: Frame, rest: str) -> Value | None:
+        """The array or object that `rest` finishes, where it is recorded; None if some text in it is not known."""
+        if not frame.link.records or frame.partial is None:
+            return None
+        kind = frame.residual.kind
+        members = rest.lstrip().removeprefix(",")
+        added = parsed("[" + members if kind == "array" else "{" + members)[1]
+        if None in (frame.partial if kind == "array" else [part for _, part in frame.partial]):
+            return None
+        return (kind, frame.partial + added if kind == "array" else frame.partial | added)
 
     def key(self, frame: Frame, *, is_free: bool) -> str:
         """A key must come: the one that the shortest rest of the object begins with, else one that may come."""

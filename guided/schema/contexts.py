@@ -24,7 +24,7 @@ from guided.schema.residuals import Residuals
 from guided.schema.scalars import Scalars
 from guided.schema.strings import Spelling
 from guided.schema.value_lexers import Opening, ValueLexers
-from guided.schema.values import Value, scalar
+from guided.schema.values import Value, parsed
 
 DEAD = -1
 MAX_REMEMBERED = 20_000  # completions kept
@@ -244,10 +244,10 @@ class JsonContexts:
         if label in lexers.CONSTANTS:
             kind = lexers.CONSTANTS[label]
             return self._finished(
-                link, self.values.constant_answers(link, kind), scalar(kind) if link.records else None
+                link, self.values.constant_answers(link, kind), parsed(kind) if link.records else None
             )
         if label >= STRING:
-            value = None if text is None or not link.records else scalar(text)
+            value = None if text is None or not link.records else parsed(text)
             return self._finished(link, self.values.scalar_answers(link, labels), value)
         frame = self.frames.opened(link, "array" if label in (lexers.OPEN_ARRAY, lexers.EMPTY_ARRAY) else "object")
         if frame is None:

@@ -61,6 +61,7 @@ class Document:
     annotations: list[tuple[str, str]] = field(default_factory=list)  # pointer, unknown keyword or format
     patterns: dict[str, Node] = field(default_factory=dict)  # of patternProperties: the names in which each is found
     contents: dict[int, int] = field(default_factory=dict)  # id of a raw value -> what it says (contents_of)
+    n_declared: int = 0  # nodes of the schema itself; those from here on are of constant_set
     _numbers: dict[tuple[int, Scope, int], int] = field(default_factory=dict)  # content or -id, scope, rank -> node
     _constants: dict[frozenset[Any], int] = field(default_factory=dict)  # values -> node that holds for them
     _waiting: list[tuple[int, Place]] = field(default_factory=list)
@@ -162,6 +163,7 @@ def load(schema: Any, options: Options, registry: Mapping[str, Any] | None = Non
     document.references = References(raw, dialect, others, has_ids=has_ids)
     document.root = document.add(Place(raw, "", None, dialect))
     document.read_all(read)
+    document.n_declared = len(document.nodes)
     return document
 
 

@@ -17,7 +17,7 @@ from guided.schema.keywords import TYPES
 from guided.schema.locations import Goal
 from guided.schema.members import Members
 from guided.schema.residuals import Member, Residual, Residuals
-from guided.schema.values import Value, scalar
+from guided.schema.values import Value, parsed
 
 MAX_DISTINCT = 64  # values of one goal that are told apart under uniqueItems
 MAX_STEPS = 2_000  # members that are looked at on the way to one domain
@@ -77,9 +77,9 @@ class Domains:
             if formula == FALSE:
                 continue
             if kind in ("null", "true", "false"):
-                yield kind, scalar(kind)
+                yield kind, parsed(kind)
             elif kind in ("string", "number"):
-                yield from ((text, scalar(text)) for text in self._scalars(formula, kind))
+                yield from ((text, parsed(text)) for text in self._scalars(formula, kind))
             elif level < MAX_LEVELS:
                 yield from self._containers(self.residuals.opened((goal,), kind), level)
             else:

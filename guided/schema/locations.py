@@ -238,29 +238,40 @@ class Locations:
         return parts
 
     def names(self, goal: Goal) -> tuple[str, ...]:
-        """The property names that the nodes of `goal` know: in order of first declaration, then those asked for."""
+        """The property names that the nodes of `goal` know: in order of first declaration, then those asked for.
+
+        Then those of values that must not come again (uniqueItems), which declare nothing, by their characters.
+        """
         found = self._names.get(goal)
         if found is None:
-            declared: dict[str, None] = {}
-            required: dict[str, None] = {}
-            reached: set[int] = set()
-            stack = sorted({abs(node) for node in goal}, reverse=True)
-            while stack:
-                number = stack.pop()
-                if number in reached or number <= NOTHING:
-                    continue
-                reached.add(number)
-                node = self.document.nodes[number]
-                declared.update(dict.fromkeys(node.properties or ()))
-                required.update(dict.fromkeys(node.required))
-                for name, others in node.dependent:
-                    required.update(dict.fromkeys((name, *others)))
-                required.update(dict.fromkeys(name for name, _ in node.dependent_schemas))
-                if node.names is not None:
-                    required.update(dict.fromkeys(self._finite_names(node.names)))
-                stack.extend(reversed(self._below(number, "object")))
-            found = self._names[goal] = tuple({**declared, **required})
+            numbers = {abs(node) for node in goal}
+            written = {number for number in numbers if number >= self.document.n_declared}
+            declared, required = self._names_of(numbers - written)
+            others, more = self._names_of(written)
+            found = self._names[goal] = tuple({**declared, **required, **dict.fromkeys(sorted({**others, **more}))})
         return found
+
+    def _names_of(self, numbers: set[int]) -> tuple[dict[str, None], dict[str, None]]:
+        """(declared names, names asked for) of some nodes and of those in place below them."""
+        declared: dict[str, None] = {}
+        required: dict[str, None] = {}
+        reached: set[int] = set()
+        stack = sorted(numbers, reverse=True)
+        while stack:
+            number = stack.pop()
+            if number in reached or number <= NOTHING:
+                continue
+            reached.add(number)
+            node = self.document.nodes[number]
+            declared.update(dict.fromkeys(node.properties or ()))
+            required.update(dict.fromkeys(node.required))
+            for name, others in node.dependent:
+                required.update(dict.fromkeys((name, *others)))
+            required.update(dict.fromkeys(name for name, _ in node.dependent_schemas))
+            if node.names is not None:
+                required.update(dict.fromkeys(self._finite_names(node.names)))
+            stack.extend(reversed(self._below(number, "object")))
+        return declared, required
 
     def _finite_names(self, number: int) -> list[str]:
         """The texts of enum and const in a schema of names."""

@@ -10,13 +10,20 @@ from typing import Any
 Value = Any
 
 
-def scalar(text: str | bytes) -> Value:
-    """The value of the text of a string, a number or a constant."""
-    value = json.loads(text, parse_int=Decimal, parse_float=Decimal)
+def parsed(text: str | bytes) -> Value:
+    """The value of JSON text.  Depth: that of the value, which limits bound."""
+    return _value(json.loads(text, parse_int=Decimal, parse_float=Decimal))
+
+
+def _value(value: Any) -> Value:
     if isinstance(value, str):
         return value
     if value is None:
         return ("null",)
+    if isinstance(value, list):
+        return ("array", tuple(_value(part) for part in value))
+    if isinstance(value, dict):
+        return ("object", frozenset((name, _value(part)) for name, part in value.items()))
     return ("bool", value) if isinstance(value, bool) else ("number", value.normalize())
 
 

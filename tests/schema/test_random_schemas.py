@@ -104,3 +104,32 @@ def test_the_two_orders_accept_the_same_documents_when_keys_are_sorted_as_declar
         backwards = dict(reversed(document.items()))
         assert free.accepts(dumps(document)) == free.accepts(dumps(backwards))
     assert n_compared == 60
+
+
+UNIQUE = [
+    {"type": "array", "items": {"type": "object", "propertyNames": {"enum": ["k", "b"]}}, "minItems": 4},
+    {"type": "array", "items": {"type": "array", "items": {"enum": [1, 1.5, "a"]}, "maxItems": 2}, "minItems": 5},
+    {"type": "array", "items": {"enum": [{}, {"k": [1]}, {"k": [1, 2]}, [], "k"]}, "minItems": 4},
+]
+
+
+@pytest.mark.parametrize("schema", UNIQUE, ids=repr)
+def test_a_way_out_of_an_array_of_different_members_repeats_none(schema):
+    schema = schema | {"uniqueItems": True}
+    machine, rng = compiled(schema), random.Random(5)
+    for _ in range(15):
+        text = random_walk(machine, rng, most=30, stop=0.1)
+        assert is_valid(schema, loads_exactly(text)), text
+        for end in range(len(text) + 1):
+            state = machine.run(machine.start, text[:end])
+            whole = text[:end] + machine.completion(state)
+            assert machine.accepts(whole) and is_valid(schema, loads_exactly(whole)), whole
+
+
+def test_values_that_must_not_come_again_change_no_order_of_keys():
+    part = {"type": "object", "properties": {"k": {}, "b": {}, "a": {"properties": {"x": {}, "c": {}}}}}
+    machine = compiled({"type": "array", "items": part, "uniqueItems": True})
+    seen = [{"b": 1}, {"a": {"c": 1}}, {"a": {"c": 1, "b": 2}}, {"z": 1}]
+    assert machine.accepts(dumps([*seen, {"k": 1, "b": 1, "a": {"x": 1, "c": 1}, "z": 1}]).encode())
+    assert not machine.accepts(dumps([*seen, {"b": 1, "k": 1}]).encode())
+    assert not machine.accepts(dumps([*seen, {"a": {"c": 1, "x": 1}}]).encode())
