@@ -28,7 +28,7 @@ cdef class Matcher:
         if out is None:
             out = np.empty(self.index.n_words, np.uint32)
         words = out
-        self.index.mask_into(self.here, words)
+        self.index.write(self.here, words)
         return out
 
     def mask_within(self, int32_t budget, out=None):

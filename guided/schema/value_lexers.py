@@ -42,6 +42,7 @@ class ValueLexers:
         self.locations, self.limits = scalars.locations, scalars.limits
         self._plain: dict[tuple[int, str], Part | None] = {}  # (formula, kind) -> strings or numbers that only must fit
         self._filters: list[_fast.Restricted] = []
+        self._given: dict[tuple[int, str], Answers] = {}  # (link, kind) -> the only answers that its lexer leaves
         self._atoms: dict[Any, tuple[int, ...]] = {}  # (questions, kind) -> atoms by label, if read side by side
 
     @property
@@ -190,13 +191,19 @@ class ValueLexers:
 
     def _accepting(
         self, link: Link, found: list[tuple[int, Node]], possible: frozenset[tuple[int, ...]], kind: str
-    ) -> Part:
+    ) -> Part | None:
         """The alternatives, of which only those label sets may end a value with which the document can go on."""
         accepted = frozenset(
             labels
             for labels in possible
             if labels[0] == found[0][0] and self.frames.suffices(link, self.scalar_answers(link, labels))
         )
+        if len(accepted) == 1 != len(possible):  # all answers are given: what must hold is no question
+            answers = self.scalar_answers(link, *accepted)
+            signed = zip(self._formulas(link, kind), answers, strict=True)
+            part = self._fitting(self.scalars.formulas.all_of([one if yes else -one for one, yes in signed]), kind)
+            self._given[link.number, kind] = answers
+            return part
         made: _fast.Recognizer
         if accepted == possible:
             made = lexers.shared_dfa(tuple(found), self.limits)
@@ -232,6 +239,8 @@ class ValueLexers:
     def scalar_answers(self, link: Link, labels: tuple[int, ...]) -> Answers:
         """The answers of a string or number with these labels."""
         kind = "string" if labels[-1] < NUMBER else "number"
+        if (link.number, kind) in self._given:
+            return self._given[link.number, kind]
         base = _BASES[kind]
         atoms = self._atoms.get((link.questions, kind))
         if atoms is not None:
