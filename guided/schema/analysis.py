@@ -15,6 +15,7 @@ from typing import Any
 from guided.errors import LimitExceeded
 from guided.schema.domains import Domains, with_value
 from guided.schema.formula import FALSE, TRUE
+from guided.schema.glance import Glance
 from guided.schema.keytests import KeyTests
 from guided.schema.keywords import TYPES
 from guided.schema.locations import Goal
@@ -46,6 +47,7 @@ class Analysis:
         """space : the least white space that is allowed between lexemes; usually none."""
         self.residuals, self.scalars, self.tests, self.space = residuals, scalars, tests, space
         self.document, self.locations, self.formulas = residuals.document, residuals.locations, residuals.formulas
+        self.glance = Glance(self.document)
         self.shapes = Shapes(self.document, self.locations)
         self.comma, self.colon = f"{space},{space}", f"{space}:{space}"
         self.approximate = False  # some answer was "yes" because the steps allowed ran out
@@ -54,30 +56,12 @@ class Analysis:
         self.domains = Domains(residuals, self.members, tests, space, self._answered)
         self.rules: dict[Unknown, Rule] = {}  # how what can be solved is solved
         self._without: set[Unknown] = set()
-        self._plain: dict[Goal, bool] = {}
 
     # ---- the search ----
 
     def is_inhabited(self, goal: Goal) -> bool:
         """Whether some value meets `goal`."""
-        return not goal or goal in self.rules or self._is_plainly_inhabited(goal) or self._solve(goal)
-
-    def _is_plainly_inhabited(self, goal: Goal) -> bool:
-        """Whether a goal takes all scalars of a type, or those of an enum, or the empty array or object."""
-        found = self._plain.get(goal)
-        if found is None:
-            kinds, waiting, reached, n_enums = set(TYPES), list(goal), set(goal), 0
-            while kinds and waiting:
-                number = waiting.pop()
-                node = self.document.nodes[number]
-                n_enums += node.constants is not None
-                if number < 0 or n_enums > 1 or not node.is_conjunction():
-                    kinds.clear()
-                kinds &= node.undemanding_types()
-                waiting += [part for part in node.all_of if part not in reached]
-                reached.update(node.all_of)
-            found = self._plain[goal] = bool(kinds)
-        return found
+        return not goal or goal in self.rules or self.glance.is_inhabited(goal) or self._solve(goal)
 
     def is_live(self, residual: Residual) -> bool:
         """Whether an array or object with one question can be finished so that the answer is yes."""

@@ -202,7 +202,8 @@ class Frames:
         if frame.choice is None:
 
             def is_possible(answers: Answers) -> bool:
-                return self.analysis.is_live(self.projected(frame, answers))
+                residual = self.projected(frame, answers)
+                return (residual.kind == "object" and self.sure_keys.lives(residual)) or self.analysis.is_live(residual)
 
             for answers in choices(len(frame.residual.outs), is_possible):
                 if self.suffices(frame.link, answers):

@@ -110,6 +110,18 @@ class SchemaNode:
             kinds.discard("object")
         return kinds
 
+    def asks_for_members_only(self) -> bool:
+        """Whether `required` and `properties` are all that it asks of an object, its own conjunction apart."""
+        return (
+            (self.types is None or "object" in self.types)
+            and self.constants is None
+            and not (self.patterns or self.dependent or self.dependent_schemas)
+            and self.names is None
+            and self.min_properties <= len(self.required)
+            and (self.max_properties is None or self.max_properties >= len(self.required))
+            and self.unevaluated_properties is None
+        )
+
     def keywords(self) -> list[str]:
         """The keywords of this node that are enforced, for explain()."""
         return [

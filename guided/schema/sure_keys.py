@@ -6,6 +6,7 @@ break, at most so many members.  What is not found here may come all the same: f
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -52,28 +53,49 @@ class SureKeys:
         self.formulas, self.nodes = analysis.formulas, analysis.document.nodes
         self._known: dict[Any, dict[str, Goal | None]] = {}  # props, propertyNames and tests -> what _goal found
 
+    def lives(self, residual: Residual) -> bool:
+        """Whether there is such a way at all; if not, the object may be finished all the same."""
+        return next(self._ways(residual), None) is not None
+
     def of(self, residual: Residual) -> tuple[frozenset[int], bool]:
         """(numbers of declared names, whether a name that is not declared) of an object with one question."""
         found = residual.facts.get("sure keys")
         if found is None:
             numbers: set[int] = set()
             others = False
-            n_left = len(residual.names) - residual.place
-            try:
-                if residual.outs[0] != FALSE and not residual.tracks:
-                    ways = self.formulas.cubes(residual.outs[0], self.analysis.scalars.spender(MAX_STEPS))
-                    for cube in islice(ways, MAX_WAYS):
-                        others = self._add(residual, cube, numbers) or others
-                        if len(numbers) == n_left and others:
-                            break
-            except LimitExceeded as error:
-                if error.limit != "max_formula_steps":
-                    raise
+            for way in self._ways(residual):
+                others = self._add(way, numbers) or others
+                if others and len(numbers) == len(residual.names) - residual.place:
+                    break
             found = residual.facts["sure keys"] = frozenset(numbers), others
         return found
 
-    def _add(self, residual: Residual, cube: Cube, numbers: set[int]) -> bool:
-        """Add the names that may come in one way of finishing; returns whether others may."""
+    def _ways(self, residual: Residual) -> Iterator[Way]:
+        """The plain ways of finishing an object, each found once."""
+        if "ways" not in residual.facts:
+            residual.facts["ways"] = [], self._find(residual)
+        found: list[Way] = residual.facts["ways"][0]
+        more: Iterator[Way] = residual.facts["ways"][1]
+        yield from tuple(found)
+        for way in more:
+            found.append(way)
+            yield way
+
+    def _find(self, residual: Residual) -> Iterator[Way]:
+        if residual.outs[0] == FALSE or residual.tracks:
+            return
+        try:
+            cubes = self.formulas.cubes(residual.outs[0], self.analysis.scalars.spender(MAX_STEPS))
+            for cube in islice(cubes, MAX_WAYS):
+                way = self._way(residual, cube)
+                if way is not None:
+                    yield way
+        except LimitExceeded as error:
+            if error.limit != "max_formula_steps":
+                raise
+
+    def _way(self, residual: Residual, cube: Cube) -> Way | None:
+        """The way of a cube; None if it is not plain, or not possible."""
         way = Way(residual)
         for literal in cube:
             what = self.formulas.payload(literal)
@@ -86,16 +108,16 @@ class SureKeys:
             elif what[0] == "count" and literal < 0:
                 way.room = min(way.room, what[1] - 1)
             else:
-                return False
+                return None
         about = (tuple(way.props), tuple(way.judged), self.tests.tests(residual))
         way.known = self._known.setdefault(about, {})
-        if not all(self._take(way, name, ()) for name in sorted(way.needed)):
-            return False
-        if not all(self._break(way, number) for number in way.broken):
-            return False
-        n_needed, in_order = len(way.goals), self.residuals.in_order
-        if n_needed > way.room:
-            return False
+        is_possible = all(self._take(way, name, ()) for name in sorted(way.needed))
+        is_possible = is_possible and all(self._break(way, number) for number in way.broken)
+        return way if is_possible and len(way.goals) <= way.room else None
+
+    def _add(self, way: Way, numbers: set[int]) -> bool:
+        """Add the names that may come in one way of finishing; returns whether others may."""
+        residual, n_needed, in_order = way.residual, len(way.goals), self.residuals.in_order
         places = self.residuals.place_of(residual.names)
         last = min((places[name] for name in way.goals), default=len(places)) if in_order else len(places)
         for number in range(residual.place, min(last + 1, len(places))):

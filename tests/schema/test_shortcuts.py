@@ -10,8 +10,8 @@ from guided import Matcher
 from guided.constraints.json_schema import json_schema
 from guided.errors import ConstraintError, LimitExceeded, UnsupportedSchema
 from guided.schema import value_lexers
-from guided.schema.analysis import Analysis
 from guided.schema.document import Document
+from guided.schema.glance import Glance
 from guided.schema.members import Members
 from guided.schema.scalars import Scalars
 from guided.schema.sure_keys import SureKeys
@@ -74,7 +74,8 @@ def compare(schema, order, rng, monkeypatch) -> bool:
         return False
     with monkeypatch.context() as patch:
         patch.setattr(SureKeys, "of", lambda self, residual: (frozenset(), False))
-        patch.setattr(Analysis, "_is_plainly_inhabited", lambda self, goal: False)
+        patch.setattr(SureKeys, "lives", lambda self, residual: False)
+        patch.setattr(Glance, "is_inhabited", lambda self, goal: False)
         patch.setattr(Members, "_is_plainly_met", lambda self, formula, kind: False)
         patch.setattr(Scalars, "asks_for_lists_only", lambda self, formulas: False)
         patch.setattr(Scalars, "listed", lambda self, formula: None)
