@@ -247,7 +247,7 @@ class Locations:
             numbers = {abs(node) for node in goal}
             written = {number for number in numbers if number >= self.document.n_declared}
             declared, required = self._names_of(numbers - written)
-            others, more = self._names_of(written)
+            others, more = self._names_of(written) if written else ({}, {})
             found = self._names[goal] = tuple({**declared, **required, **dict.fromkeys(sorted({**others, **more}))})
         return found
 

@@ -55,6 +55,8 @@ class Shapes:
             types = self.nodes[number].types if number > 0 else None
             if types is not None and kind not in types:
                 return False
+        if len(goal) == 1 and goal[0] > 0 and next(self.nodes[goal[0]].in_place(), None) is None:
+            return self._of_object(goal[0]) if is_object else self._of_array(goal[0])
         formula = self.locations.goal_formula(goal, kind)
         if formula == FALSE:
             return False
@@ -86,6 +88,40 @@ class Shapes:
         places = {name: place for place, name in enumerate(names)} if needed else {}
         numbers = tuple(sorted(places[name] for name in needed))
         return Shape(names, len(names), numbers, at_least, at_most, tuple(asks))
+
+    def _of_object(self, number: int) -> Shape | bool:
+        """The shape of the objects of a node that no other judges: the same, without a formula."""
+        node = self.nodes[number]
+        most = -1 if node.max_properties is None else node.max_properties
+        if node.verdict is False or node.constants is not None:  # of an enum that holds no object: those are in place
+            return False
+        if (
+            node.patterns
+            or node.names is not None
+            or node.dependent
+            or max(node.min_properties, most) > MAX_PLAIN_BOUND
+        ):
+            return True
+        if node.unevaluated_properties not in (None, ANYTHING):
+            return True
+        names = tuple(dict.fromkeys((*(node.properties or ()), *node.required)))
+        places = {name: place for place, name in enumerate(names)} if node.required else {}
+        needed = tuple(sorted({places[name] for name in node.required}))
+        asks = (number,) if node.properties or node.additional is not None else ()
+        return Shape(names, len(names), needed, node.min_properties, most, asks)
+
+    def _of_array(self, number: int) -> Shape | bool:
+        """The same for arrays."""
+        node = self.nodes[number]
+        most = -1 if node.max_items is None else node.max_items
+        if node.verdict is False or node.constants is not None:
+            return False
+        if node.contains is not None or node.is_unique or max(node.min_items, most) > MAX_PLAIN_BOUND:
+            return True
+        if node.unevaluated_items not in (None, ANYTHING):
+            return True
+        asks = (number,) if node.prefix or node.items is not None else ()
+        return Shape((), len(node.prefix), (), node.min_items, most, asks)
 
     def child(self, shape: Shape, is_object: bool, place: int | None) -> Goal | None:
         """The goal of a member, by place (None: any other); None where `false` is asked of it."""

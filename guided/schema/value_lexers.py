@@ -98,14 +98,14 @@ class ValueLexers:
             if part is not None:
                 yield part
         for kind, (opening, empty) in _BRACKETS.items():
-            if self.locations.goal_formula(link.questions[0], kind) == FALSE:
-                continue
             may_be_empty, may_have_members = openings.get(kind) or self._opening(link, kind)
             labels = [label for label, may_come in ((empty, may_be_empty), (opening, may_have_members)) if may_come]
             if labels:
                 yield self.structure.brackets(tuple(labels))
 
     def _opening(self, link: Link, kind: str) -> Opening:
+        if self.locations.goal_formula(link.questions[0], kind) == FALSE:
+            return False, False
         frame = self.frames.opened(link, kind)
         if frame is None:
             return False, False
