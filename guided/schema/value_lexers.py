@@ -204,12 +204,12 @@ class ValueLexers:
             part = self._fitting(self.scalars.formulas.all_of([one if yes else -one for one, yes in signed]), kind)
             self._given[link.number, kind] = answers
             return part
-        made: _fast.Recognizer
+        universe = found[0][1] if kind == "string" else None
         if accepted == possible:
-            made = lexers.shared_dfa(tuple(found), self.limits)
-        else:
-            made = lexers.filtered(tuple(found), accepted, self.limits)
-        return lexers.within(made, found[0][1] if kind == "string" else None)
+            return lexers.within(lexers.shared_dfa(tuple(found), self.limits), universe)
+        made = lexers.filtered(tuple(found), accepted, self.limits)
+        self._filters.append(made)
+        return lexers.within(made, universe)
 
     def _filtered(self, link: Link, formulas: tuple[int, ...], kind: str) -> Part:
         """The same where an automaton is too large to be built: what may end a value is asked as it is written."""
