@@ -42,6 +42,7 @@ cdef class Counted(Recognizer):
     """
     cdef readonly Recognizer inner
     cdef int32_t n_places, n_layers
+    cdef int32_t farthest            # characters that lead to the end from any place that has a way there
     cdef int32_t[4] capacities       # of the four arrays of places
     cdef PairMap place_numbers       # (state of inner, state of the frame) -> place
     cdef state_t* inner_of           # place -> state of inner
@@ -184,6 +185,7 @@ cdef class Counted(Recognizer):
                     most = MAX_COUNT if k == self.n_layers - 1 else k
                     gaps += not held
                 held = self.layers[k * n + place]
+            self.farthest = max(self.farthest, least)
             self.lengths[place].least, self.lengths[place].most, self.lengths[place].has_gaps = least, most, gaps > 1
             column = bytes([self.layers[k * n + place] for k in range(self.n_layers)]) if gaps > 1 else (least, most)
             self.lengths[place].kind = kinds.setdefault(column, len(kinds))
@@ -248,7 +250,7 @@ cdef class Counted(Recognizer):
         cdef int32_t far = horizon + self.n_layers + 1
         if here.need > far:
             here.need = far
-        if here.room > far:
+        if here.room > (far if here.need else horizon + self.farthest):
             here.room = ANY_ROOM
         return self.intern(here.place, here.need, here.room)
 

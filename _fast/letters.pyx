@@ -19,15 +19,15 @@ cdef enum:
 cdef struct Below:
     uint64_t low                  # ASCII characters, a bit each
     uint64_t high
-    uint64_t leads                # first bytes of other characters, less FIRST_LEAD
+    uint64_t leads                # other characters, by first bytes (see bit_of)
     int32_t depth                 # bytes of the longest text below
     uint8_t flags
 
 
 cdef struct Loop:
-    uint64_t low                  # characters that lead from a state to `next`; of several bytes, those whose first byte ..
+    uint64_t low                  # characters that lead from a state to `next`
     uint64_t high
-    uint64_t leads                # .. is here, whatever follows it
+    uint64_t leads                # of several bytes: all that begin so do
     state_t next                  # the state itself, or the next one of a counted repeat
     state_t end                   # the state `span` letters on, every one on the way with these letters at least
     int32_t span
@@ -59,13 +59,23 @@ cdef inline int32_t utf8_after(int32_t state, uint8_t byte) noexcept nogil:
     return 2 if byte < 0x90 else INVALID_BYTES
 
 
-cdef inline void add_letter(Below* set, uint8_t byte) noexcept nogil:
-    if byte < 64:
-        set.low |= <uint64_t>1 << byte
-    elif byte < 128:
-        set.high |= <uint64_t>1 << (byte - 64)
-    elif byte >= FIRST_LEAD:
-        set.leads |= <uint64_t>1 << (byte - FIRST_LEAD)
+cdef inline uint64_t bit_of(uint8_t lead, uint8_t second) noexcept nogil:
+    """The bit of characters of several bytes by their first two.
+
+    Each first byte has one; the six beginnings under which Unicode has white space have their own, so that what reads all
+    but white space reads most of the others by their first byte.
+    """
+    if lead == 0xC2 and second <= 0xA0:
+        return 1
+    if lead == 0xE1 and second == 0x9A:
+        return 2
+    if lead == 0xE2 and second <= 0x81:
+        return <uint64_t>1 << (53 + (second & 1))
+    if lead == 0xE3 and second == 0x80:
+        return <uint64_t>1 << 55
+    if lead == 0xEF and second == 0xBB:
+        return <uint64_t>1 << 56
+    return <uint64_t>1 << (lead - FIRST_LEAD)
 
 
 @cython.final
@@ -77,7 +87,7 @@ cdef class Letters:
         free(self.below)
 
     def __init__(self, Trie trie):
-        cdef int32_t node, child, end
+        cdef int32_t node, child, end, second
         cdef int32_t* path = <int32_t*>calloc(trie.max_depth + 1, sizeof(int32_t))
         cdef uint8_t* states = <uint8_t*>calloc(trie.n_nodes, 1)
         cdef Below* below = <Below*>calloc(trie.n_nodes, sizeof(Below))
@@ -98,7 +108,17 @@ cdef class Letters:
                 here.leads |= below[child].leads
                 here.depth = max(here.depth, below[child].depth + 1)
                 here.flags |= below[child].flags & BROKEN
-                add_letter(here, trie.byte[child])
+                if trie.byte[child] < 64:
+                    here.low |= <uint64_t>1 << trie.byte[child]
+                elif trie.byte[child] < 128:
+                    here.high |= <uint64_t>1 << (trie.byte[child] - 64)
+                elif trie.byte[child] >= FIRST_LEAD:
+                    second = child + 1
+                    while second < child + trie.subtree[child]:
+                        here.leads |= bit_of(trie.byte[child], trie.byte[second])
+                        second += trie.subtree[second]
+                    if trie.first[child] < trie.first[child + 1]:      # a token ends inside the character
+                        here.leads |= bit_of(trie.byte[child], 0xBF)
                 if states[child] == INVALID_BYTES:
                     here.flags |= BROKEN
                 child += trie.subtree[child]
@@ -127,7 +147,8 @@ cdef int find_loop(Recognizer language, state_t state, Loop* loop) except -1:
     cdef state_t after
     cdef state_t[MAX_WAYS] ways
     cdef int32_t[MAX_WAYS] counts
-    cdef bint returning = False
+    cdef uint64_t found = 0
+    cdef bint is_split
     loop.low = loop.high = loop.leads = 0
     loop.span, loop.end, loop.flags = 0, state, KNOWN
     for byte in range(128):
@@ -156,14 +177,43 @@ cdef int find_loop(Recognizer language, state_t state, Loop* loop) except -1:
             else:
                 loop.high |= <uint64_t>1 << (byte - 64)
     for byte in range(0xC2, 0xF5):
-        if language.byte_class[byte] != last_column or utf8_after(0, <uint8_t>byte) != utf8_after(0, <uint8_t>(byte - 1)):
-            last_column = language.byte_class[byte]    # else as the byte before
-            after = language.after(state, <uint8_t>byte)
-            returning = (after >= 0 and not language.accepting[after]
-                         and returns(language, after, loop.next, utf8_after(0, <uint8_t>byte)))
-        if returning:
-            loop.leads |= <uint64_t>1 << (byte - FIRST_LEAD)
+        is_split = byte in (0xC2, 0xE1, 0xE2, 0xE3, 0xEF)
+        if (is_split or language.byte_class[byte] != last_column
+                or utf8_after(0, <uint8_t>byte) != utf8_after(0, <uint8_t>(byte - 1))):
+            found = find_leads(language, state, loop.next, <uint8_t>byte)
+            loop.leads |= found
+            last_column = -1 if is_split else language.byte_class[byte]
+        elif found:                                    # as the byte before
+            loop.leads |= bit_of(<uint8_t>byte, 0xBF)
     return 0
+
+
+cdef uint64_t find_leads(Recognizer language, state_t state, state_t back, uint8_t lead) except? 0:
+    """The bits (bit_of) under a first byte all of whose characters lead from `state` to `back`."""
+    cdef state_t inside = language.after(state, lead), after
+    cdef int32_t utf8 = utf8_after(0, lead), second, rest
+    cdef uint64_t found = 0, refused = 0, bit
+    cdef int32_t last_column = -1, last_rest = -1
+    cdef bint returning = False
+    if inside < 0 or language.accepting[inside]:
+        return 0
+    for second in range(0x80, 0xC0):
+        rest = utf8_after(utf8, <uint8_t>second)
+        if rest == INVALID_BYTES:
+            continue
+        if language.byte_class[second] != last_column or rest != last_rest:    # else as the byte before
+            last_column, last_rest = language.byte_class[second], rest
+            after = language.after(inside, <uint8_t>second)
+            if rest == 0:
+                returning = after == back
+            else:
+                returning = after >= 0 and not language.accepting[after] and returns(language, after, back, rest)
+        bit = bit_of(lead, <uint8_t>second)
+        if returning:
+            found |= bit
+        else:
+            refused |= bit
+    return found & ~refused
 
 
 cdef bint returns(Recognizer language, state_t state, state_t back, int32_t utf8) except -1:
