@@ -147,7 +147,10 @@ cdef class CutIndex(LexerIndex):
 
     cdef bint loops_below(self, int32_t node, state_t state) except -1:
         """Whether all that is below a node of the trie leads a state back to itself."""
-        cdef Loop* loop = self.loop_of(state)
+        cdef Loop* loop
+        if letters_of(self.trie).below[node].flags:
+            return False
+        loop = self.loop_of(state)
         return loop.flags & LOOPS and loop.next == state and is_within(letters_of(self.trie).below + node, loop)
 
     cdef Leaving leave_with(self, dict groups, lookahead, int32_t effect, int32_t first_node, int32_t end_node, int32_t depth):

@@ -136,8 +136,7 @@ cdef Letters letters_of(Trie trie):
 
 cdef inline bint is_within(const Below* below, const Loop* loop) noexcept nogil:
     """Whether all characters below a node, which is between characters, are among those of `loop`."""
-    return (not below.low & ~loop.low and not below.high & ~loop.high and not below.leads & ~loop.leads
-            and not below.flags)
+    return (not below.low & ~loop.low and not below.high & ~loop.high and not below.leads & ~loop.leads and not below.flags)
 
 
 cdef int find_loop(Recognizer language, state_t state, Loop* loop) except -1:

@@ -145,8 +145,8 @@ cdef class LexerIndex:
                 inside = node
                 continue
             if size > 1:
-                if (size >= LETTERS_FROM_NODES or (after < self.n_loops and self.loops[after].flags)) \
-                        and self.stays(after, below + node):
+                if (not below[node].flags and (size >= LETTERS_FROM_NODES or (after < self.n_loops and self.loops[after].flags))
+                        and self.stays(after, below + node)):
                     node += size
                     table = lexer.table
                     continue
