@@ -102,11 +102,13 @@ def test_parts_with_the_same_first_byte_or_an_empty_text_are_refused():
 
 
 def vocabulary() -> Vocabulary:
-    """Single bytes and 900 words with common beginnings: subtrees of the trie that a walk may take whole."""
+    """Single bytes and 1,300 words with common beginnings: subtrees of the trie that a walk may take whole."""
     rng = random.Random(5)
     letters = ["a", "b", "c", "é", "中", "😀", " ", "-", "1", '"', "\\n", '\\"', '"}', '",', "\\u00e9", "\\u0", "д"]
     weights = [9, 9, 9, 3, 3, 2, 3, 3, 3, 2, 1, 1, 1, 1, 1, 1, 2]
-    words = {"".join(rng.choices(letters, weights, k=rng.randrange(2, 9))).encode() for _ in range(900)}
+    letters += ["…", "→", "、", "の", "\u3000", "\u00a0", "£", "\u1680", "ሀ", "\ufeff", "ﾝ"]  # some are white space
+    weights += [2, 1, 2, 2, 1, 1, 1, 1, 1, 1, 1]
+    words = {"".join(rng.choices(letters, weights, k=rng.randrange(2, 9))).encode() for _ in range(1300)}
     words |= {word[:-1] for word in words} | {word[1:] for word in list(words)[:200]}
     words = {word for word in words if len(word) > 1}
     return Vocabulary([*(bytes([byte]) for byte in range(256)), *sorted(words), b""], eos_ids={256 + len(words)})
@@ -126,6 +128,9 @@ STRINGS = [
     {"type": "string", "pattern": "^[a-c]{1,9}-[a-c]{2,40}$"},
     {"type": "string", "pattern": "^[^ ]{2,6}( [a-d中д😀]{1,30})+$"},
     {"type": "string", "pattern": "^([^ ]+ +){0,5}[^ ]+$"},
+    {"type": "string", "pattern": r"^\S+$"},
+    {"type": "string", "pattern": r"^(\S+\s+){0,3}\S{1,40}$"},
+    {"type": "string", "pattern": "^[^→の]+$"},
     {"type": "string", "pattern": "^[^a中]{3,30}[0-9]?$"},
     {"type": "string", "pattern": "^([a-c-]{1,30}1){2}$"},
     {"type": "string", "format": "email", "maxLength": 30},
