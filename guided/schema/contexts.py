@@ -142,6 +142,9 @@ class JsonContexts:
 
     def lexer_of_goal(self, goal: Goal, array: Opening | None, obj: Opening | None) -> tuple[_fast.Recognizer, bool]:
         """The automaton of the values of a goal, and whether all that it reads fits (plain.Front.lexer)."""
+        known = self.values.of_types(goal, array, obj)
+        if known is not None:
+            return known, True
         link = self._link_of_goal(goal)
         lexer = self.values.lexer(link, {"array": array, "object": obj})
         return lexer, not self.values.is_asked_later(link)

@@ -6,7 +6,7 @@ are plain; they need no formula and no derivative.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from guided.schema.document import ANYTHING, NOTHING, Document
 from guided.schema.formula import FALSE, TRUE
@@ -16,8 +16,7 @@ from guided.schema.locations import Goal, Locations
 MAX_PLAIN_BOUND = 100_000  # members asked for or allowed; larger bounds are counted in formulas
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(NamedTuple):
     """What a goal asks of its arrays or objects.
 
     names    : the declared names of an object, in order.
@@ -125,6 +124,9 @@ class Shapes:
 
     def child(self, shape: Shape, is_object: bool, place: int | None) -> Goal | None:
         """The goal of a member, by place (None: any other); None where `false` is asked of it."""
+        if len(shape.asks) == 1 and is_object:  # most: one schema, and no patterns
+            sub = self.nodes[shape.asks[0]].property(None if place is None else shape.names[place], NO_TESTS)
+            return () if not sub or sub[0] == ANYTHING else None if sub[0] == NOTHING else (sub[0],)
         found: set[int] = set()
         for number in shape.asks:
             node = self.nodes[number]

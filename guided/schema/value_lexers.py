@@ -7,6 +7,8 @@ object; their first bytes differ, so that no automaton is made for a combination
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
+from functools import lru_cache
+from itertools import count
 from typing import Any
 
 from guided import _fast
@@ -18,6 +20,7 @@ from guided.schema.formula import FALSE, TRUE
 from guided.schema.frames import Answers, Frames, Link
 from guided.schema.keytests import fresh_names
 from guided.schema.lexers import NUMBER, STRING, Alternatives, Part
+from guided.schema.locations import Goal
 from guided.schema.scalars import Scalars
 
 _BASES = {"string": STRING, "number": NUMBER}
@@ -31,7 +34,14 @@ NO_OPENINGS: Openings = {}
 
 MAX_QUESTIONS = 4  # open ones about one string or number, all of whose answers are tried
 MAX_BY_TYPES = 1024
+_NUMBERS = count()
 _BY_TYPES: dict[Hashable, _fast.Recognizer] = {}  # lexers of values of which only the type is asked, for the process
+
+
+@lru_cache(maxsize=64)
+def _number_of(written: Hashable) -> int:
+    """A number for settings of how values are written; never that of others."""
+    return next(_NUMBERS)
 
 
 class ValueLexers:
@@ -40,6 +50,9 @@ class ValueLexers:
     def __init__(self, frames: Frames, scalars: Scalars, structure: lexers.Structure) -> None:
         self.frames, self.scalars, self.structure = frames, scalars, structure
         self.locations, self.limits = scalars.locations, scalars.limits
+        numbers = scalars.numbers
+        written = (structure, scalars.spelling.is_any, numbers.setting, numbers.integers_are_bare, self.limits)
+        self._written = _number_of(written)  # as it is part of a key that is looked up for every goal
         self._plain: dict[tuple[int, str], Part | None] = {}  # (formula, kind) -> strings or numbers that only must fit
         self._filters: list[_fast.Restricted] = []
         self._given: dict[tuple[int, str], Answers] = {}  # (link, kind) -> the only answers that its lexer leaves
@@ -61,7 +74,12 @@ class ValueLexers:
                 alone = self.frames.link(None, None, (), link.questions)  # all that is asked is the goal
                 found = self.lexer(alone)
             else:
-                key = self._types(link, openings)
+                array, obj = openings.get("array"), openings.get("object")
+                key = (
+                    self._types(link.questions[0], array, obj)
+                    if len(link.questions) == 1 and link.above is None
+                    else None
+                )
                 found = None if key is None else _BY_TYPES.get(key)
                 if found is None:
                     found = lexers.disjoint(tuple(self._parts(link, openings)))
@@ -72,18 +90,19 @@ class ValueLexers:
             link.lexer = found
         return found
 
-    def _types(self, link: Link, openings: Openings) -> Hashable | None:
+    def of_types(self, goal: Goal, array: Opening | None, obj: Opening | None) -> _fast.Recognizer | None:
+        """The lexer of a goal that asks a value for its type alone, if it is known already."""
+        key = self._types(goal, array, obj)
+        return None if key is None else _BY_TYPES.get(key)
+
+    def _types(self, goal: Goal, array: Opening | None, obj: Opening | None) -> Hashable | None:
         """All that the lexer depends on, where a value is asked for its type alone; None elsewhere."""
-        goal = link.questions[0]
-        if link.above is not None or len(link.questions) > 1 or len(goal) > 1 or (goal and goal[0] < 0):
+        if array is None or obj is None or len(goal) > 1 or (goal and goal[0] < 0):
             return None
-        array, obj = openings.get("array"), openings.get("object")
         node = self.frames.document.nodes[goal[0] if goal else ANYTHING]
-        if array is None or obj is None or not node.asks_scalars_for_types_only():
+        if not node.asks_scalars_for_types_only():
             return None
-        numbers = self.scalars.numbers
-        written = (self.structure, self.scalars.spelling.is_any, numbers.setting, numbers.integers_are_bare)
-        return (node.types, node.is_integer, node.is_lexical, array, obj, written, self.limits)
+        return (node.types, node.is_integer, node.is_lexical, array, obj, self._written)
 
     def _parts(self, link: Link, openings: Openings) -> Iterator[Part]:
         words = [
