@@ -309,11 +309,11 @@ cdef class Dfa(Recognizer):
     cpdef state_t saturate(self, state_t state, int32_t horizon) except? FAILED_STATE:
         """A state that no text of up to `horizon` bytes tells apart from `state`: the same one for all counts far from bounds.
 
-        A round takes at least a byte, so that at most `horizon` + 1 rounds end within the horizon.
+        Every round but the first takes the bytes of the shortest, which bounds the rounds that end within the horizon.
         """
         cdef int64_t k, count
         cdef uint64_t place
-        cdef int32_t level
+        cdef int32_t level, rounds
         cdef NfaLoop* loop
         cdef bint changed = False
         if self.nfa.n_loops == 0:
@@ -326,9 +326,10 @@ cdef class Dfa(Recognizer):
                 loop = &self.nfa.loops[level]
                 count = <int64_t>((place >> loop.shift) & <uint64_t>loop.mask)
                 place -= <uint64_t>count << loop.shift
-                if count + horizon + 2 < loop.least:          # the loop cannot be left within the horizon
+                rounds = horizon // self.nfa.shortest_round(level) + 2
+                if count + rounds < loop.least:               # the loop cannot be left within the horizon
                     count = 0
-                elif loop.most >= 0 and count >= loop.least - 1 and count + horizon + 2 < loop.most:
+                elif loop.most >= 0 and count >= loop.least - 1 and count + rounds < loop.most:
                     count = max(loop.least - 1, 0)            # it can, and its upper bound is out of reach
                 place += <uint64_t>count << loop.shift
                 level = loop.parent

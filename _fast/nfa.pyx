@@ -33,9 +33,12 @@ cdef struct NfaLoop:
     int32_t exit        # the state after the loop
     int32_t state       # the loop's own state, where a round ends
     int32_t active      # scratch: this round is being opened without a byte in between
+    int32_t shortest    # bytes of the shortest round, at most MAX_SHORTEST; 0: not asked yet
 
 cdef enum:
     NO_STATE = -1
+    MAX_SHORTEST = 16   # bytes of a round that are counted
+    MAX_BODY = 2_000    # places of a body that are looked at for that
     EMPTY_MOVES = 20    # states that may be visited without a byte, for each state that an Nfa may have
 
 
@@ -221,7 +224,7 @@ cdef class Nfa:
         loop = &self.loops[index]
         loop.least, loop.most, loop.parent, loop.exit, loop.state = least, most, self.current, follow, state
         loop.shift, loop.mask, loop.bits = outer_bits, (<int64_t>1 << width) - 1, outer_bits + width
-        loop.active, loop.entry = 0, NO_STATE
+        loop.active, loop.entry, loop.shortest = 0, NO_STATE, 0
         self.states[state].loop = index
         self.states[state].within = index
         self.bits = max(self.bits, loop.bits)
@@ -282,6 +285,43 @@ cdef class Nfa:
         while around > loop:                        # inner loops are opened later: their numbers are higher
             around = self.loops[around].parent
         return around == loop
+
+    cdef int32_t shortest_round(self, int32_t index) except -1:
+        """Bytes that every round of a loop takes at least, as far as they are counted.  Breadth first through its body."""
+        cdef NfaLoop* loop = &self.loops[index]
+        cdef NfaState* node
+        cdef int32_t n_bytes, state, k, item
+        if loop.shortest:
+            return loop.shortest
+        loop.shortest = 1
+        if loop.entry == NO_STATE:
+            return 1
+        reached, layer = set(), [loop.entry]
+        for n_bytes in range(MAX_SHORTEST + 1):
+            for state in layer:                            # grows while it is read
+                if state < 0:
+                    continue
+                if self.states[state].closure < 0:
+                    self.close(state)
+                for k in range(self.states[state].closure, self.states[state].closure + self.states[state].n_closure):
+                    item = self.closures[k]
+                    if self.states[item].loop == index and n_bytes:
+                        return loop.shortest
+                    if item not in reached:
+                        reached.add(item)
+                        if self.states[item].loop > index:          # an inner loop may go on, or be left
+                            layer += [self.loops[self.states[item].loop].entry, self.loops[self.states[item].loop].exit]
+            if len(reached) > MAX_BODY or n_bytes == MAX_SHORTEST:
+                break
+            loop.shortest = n_bytes + 1
+            targets = set()
+            for state in reached:
+                node = &self.states[state]
+                for k in range(node.n_edges):
+                    if self.edges[node.edge + k].low <= self.edges[node.edge + k].high:
+                        targets.add(self.edges[node.edge + k].target)
+            layer, reached = list(targets), set()
+        return loop.shortest
 
     def packed(self):
         """The whole automaton as bytes, for fingerprints."""

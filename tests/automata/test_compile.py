@@ -112,6 +112,9 @@ SATURATED = [
     Repeat(Repeat(Concat((A, Literal("b"))), 2, 30), 20, None),
     Concat((Repeat(union(A, Literal("b")), 20, None), Literal("a"), Repeat(chars("ab"), 5, 25))),
     Repeat(chars("aé\u0800"), 10, 40),
+    Repeat(Literal("abab"), 4, 9),
+    Repeat(Concat((Repeat(A, 1, None), Repeat(Literal("b"), 1, None))), 3, 8),
+    Repeat(Concat((union(Literal("ab"), Repeat(Literal("bb"), 2, 4)), Repeat(A, 0, 1))), 2, 9),
 ]
 
 
@@ -144,6 +147,13 @@ def test_counts_far_from_their_bounds_share_one_state() -> None:
     states = {dfa.saturate(dfa.run(dfa.start, b"a" * n), 20) for n in range(900)}
     assert len(states) == 1
     assert dfa.saturate(dfa.run(dfa.start, b"a" * 990), 20) not in states
+
+
+def test_long_rounds_are_far_from_their_bounds_sooner() -> None:
+    dfa = compile_dfa(Repeat(Literal("abab"), 0, 40))
+    states = [dfa.saturate(dfa.run(dfa.start, b"abab" * n), 40) for n in range(40)]
+    assert len(set(states[:28])) == 1  # at most 11 rounds end within 40 bytes
+    assert len(set(states[28:])) == 12
 
 
 # ---- labels ----

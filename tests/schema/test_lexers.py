@@ -128,6 +128,8 @@ STRINGS = [
     {"type": "string", "pattern": "^[a-c]{1,9}-[a-c]{2,40}$"},
     {"type": "string", "pattern": "^[^ ]{2,6}( [a-d中д😀]{1,30})+$"},
     {"type": "string", "pattern": "^([^ ]+ +){0,5}[^ ]+$"},
+    {"type": "string", "pattern": "^([^ ]+ +){0,60}[^ ]+$"},
+    {"type": "string", "pattern": "^([a-c]{2} ?){40,90}$"},
     {"type": "string", "pattern": r"^\S+$"},
     {"type": "string", "pattern": r"^(\S+\s+){0,3}\S{1,40}$"},
     {"type": "string", "pattern": "^[^→の]+$"},
