@@ -14,7 +14,6 @@ from typing import Any
 
 from guided.errors import LimitExceeded
 from guided.schema.analysis import Analysis
-from guided.schema.document import ANYTHING, NOTHING
 from guided.schema.formula import FALSE
 from guided.schema.keytests import NO_TESTS, Class
 from guided.schema.locations import Goal
@@ -350,19 +349,11 @@ class Frames:
             name = residual.names[number]
             if name in residual.seen or (room is not None and len(needed - {number}) + 1 > room):
                 continue
-            if self._has_value(props, name):
+            if self.sure_keys.goal_of(props, name, NO_TESTS) is not None:
                 found.add(number)
                 if only_one:
                     return frozenset(found), frozenset()
         others = (not self.in_order or not needed) and (room is None or len(needed) < room)
-        return frozenset(found), frozenset([NO_TESTS] if others and self._has_value(props, None) else [])
-
-    def _has_value(self, props: list[int], name: str | None) -> bool:
-        goal: set[int] = set()
-        for number in props:
-            for node in self.document.nodes[number].property(name, NO_TESTS):
-                if node == NOTHING:
-                    return False
-                if node != ANYTHING:
-                    goal.add(node)
-        return self.analysis.is_inhabited(tuple(sorted(goal)))
+        return frozenset(found), frozenset(
+            [NO_TESTS] if others and self.sure_keys.goal_of(props, None, NO_TESTS) is not None else []
+        )

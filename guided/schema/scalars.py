@@ -79,11 +79,6 @@ class Scalars:
     def _is_spelled(self, formula: int) -> bool:
         return any(self.formulas.payload(atom)[0] != "length" for atom in self.formulas.atoms(formula))
 
-    def asks_for_lists_only(self, formulas: tuple[int, ...]) -> bool:
-        """Whether string formulas ask for nothing but texts of enum and const."""
-        atoms = {atom for formula in formulas for atom in self.formulas.atoms(formula)}
-        return all(self.formulas.payload(atom)[0] == "strings" for atom in atoms)
-
     def listed(self, formula: int) -> frozenset[str] | None:
         """The texts of a string formula that is a list of them and no more, and that are spelled in one way."""
         if self.spelling.is_any or formula in (TRUE, FALSE) or formula < 0 or not self.formulas.is_literal(formula):
@@ -91,10 +86,12 @@ class Scalars:
         atom = self.formulas.payload(formula)
         return atom[1] if atom[0] == "strings" else None
 
-    def listed_texts(self, formulas: tuple[int, ...]) -> frozenset[str]:
-        """The texts in those lists."""
-        atoms = {atom for formula in formulas for atom in self.formulas.atoms(formula)}
-        return frozenset().union(*(self.formulas.payload(atom)[1] for atom in atoms))
+    def listed_texts(self, formulas: tuple[int, ...]) -> frozenset[str] | None:
+        """The texts that string formulas list in enum and const; None if they ask for anything else."""
+        atoms = {self.formulas.payload(atom) for formula in formulas for atom in self.formulas.atoms(formula)}
+        if any(atom[0] != "strings" for atom in atoms):
+            return None
+        return frozenset().union(*(atom[1] for atom in atoms))
 
     def has_multiples(self, formula: int) -> bool:
         """Whether `multipleOf` occurs: such numbers are written without exponents."""

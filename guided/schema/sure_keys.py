@@ -128,7 +128,7 @@ class SureKeys:
                 numbers.add(number)
         if (in_order and n_needed) or n_needed >= way.room or self.tests.tests(residual):
             return False
-        return self._met(way.props, None, NO_TESTS) is not None
+        return self.goal_of(way.props, None, NO_TESTS) is not None
 
     def _take(self, way: Way, name: str, more: Goal) -> bool:
         """Count on a member, whose value must fit `more` besides; False if there is none."""
@@ -164,10 +164,10 @@ class SureKeys:
         if name not in way.known:
             matched = self.tests.class_of(way.residual, name)
             may_come = all(("names", node) in matched for node in way.judged)
-            way.known[name] = self._met(way.props, name, matched) if may_come else None
+            way.known[name] = self.goal_of(way.props, name, matched) if may_come else None
         return way.known[name]
 
-    def _met(self, props: list[int], name: str | None, matched: Class) -> Goal | None:
+    def goal_of(self, props: list[int], name: str | None, matched: Class) -> Goal | None:
         """What the value of a member must fit; None if no value does."""
         asked: set[int] = set()
         for number in props:

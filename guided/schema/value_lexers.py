@@ -166,8 +166,9 @@ class ValueLexers:
 
     def _answering(self, link: Link, formulas: tuple[int, ...], kind: str) -> Part | None:
         """One alternative per open question; only those answers may end a value with which the document can go on."""
-        if kind == "string" and self.scalars.asks_for_lists_only(formulas):
-            return self._listed(link, formulas)
+        texts = self.scalars.listed_texts(formulas) if kind == "string" else None
+        if texts is not None:
+            return self._listed(link, formulas, texts)
         base = _BASES[kind]
         found = [(base, self.scalars.universe(kind, formulas))]
         for number, formula in enumerate(formulas):
@@ -182,7 +183,7 @@ class ValueLexers:
             possible |= {labels[1:] for labels in possible if labels[0] == base and len(labels) > 1}
         return self._accepting(link, found, frozenset(possible), kind)
 
-    def _listed(self, link: Link, formulas: tuple[int, ...]) -> Part | None:
+    def _listed(self, link: Link, formulas: tuple[int, ...], texts: frozenset[str]) -> Part | None:
         """The same where all questions are about lists of texts: each text in them, and any other one, is tried."""
         scalars, spelling = self.scalars, self.scalars.spelling
         numbers = [number for number, formula in enumerate(formulas) if formula not in (TRUE, FALSE)]
@@ -190,7 +191,6 @@ class ValueLexers:
         def labels_of(text: str) -> tuple[int, ...]:
             return (STRING, *(STRING + 1 + number for number in numbers if scalars.holds(formulas[number], text)))
 
-        texts = scalars.listed_texts(formulas)
         by_text = {text: labels_of(text) for text in sorted(texts)}
         others = labels_of(next(fresh_names(texts)))
         if self.frames.suffices(link, self.scalar_answers(link, others)):

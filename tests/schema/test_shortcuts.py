@@ -77,7 +77,7 @@ def compare(schema, order, rng, monkeypatch) -> bool:
         patch.setattr(SureKeys, "lives", lambda self, residual: False)
         patch.setattr(Glance, "is_inhabited", lambda self, goal: False)
         patch.setattr(Members, "_is_plainly_met", lambda self, formula, kind: False)
-        patch.setattr(Scalars, "asks_for_lists_only", lambda self, formulas: False)
+        patch.setattr(Scalars, "listed_texts", lambda self, formulas: None)
         patch.setattr(Scalars, "listed", lambda self, formula: None)
         patch.setattr(Document, "_referred", lambda self, place: place)
         patch.setattr(value_lexers, "MAX_QUESTIONS", 0)
