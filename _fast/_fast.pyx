@@ -22,6 +22,7 @@ include "finish.pyx"         # shortest ways to the end of a byte automaton
 include "dfa.pyx"            # a regular language: sets of places in the byte automaton, made on demand
 include "table.pyx"          # finished automata: product, complement, minimisation
 include "trie.pyx"           # the tokens of a vocabulary as a flat tree
+include "children.pyx"       # the children of each node side by side
 include "letters.pyx"        # which characters occur below a node
 include "walk.pyx"           # which tokens may a language read next?
 include "external.pyx"       # a language written in Python

@@ -11,6 +11,7 @@ cdef enum:
     LOOPS = 32                    # there is one
     INVALID_BYTES = 8             # states of utf8_after: 0 between characters, 1 to 3 bytes missing, 4 to 7 special seconds
     LETTERS_FROM_NODES = 32       # subtrees worth finding out how a state goes on
+    LOOPS_FROM_NODES = 6          # the same where that is known: looking at the letters is a cache miss
     MAX_LED = 48                  # letters that a way of states is followed; deeper subtrees (128 spaces) are looked into
     MAX_WAYS = 8                  # different states that are told apart when the letters of a Loop are looked for
     FIRST_LEAD = 0xC0             # bytes from here on begin a character of several bytes

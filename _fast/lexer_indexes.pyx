@@ -69,24 +69,24 @@ cdef class WithoutIndex(LexerIndex):
     cdef LexerEntry make(self, state_t state):
         cdef Without lexer = <Without>self.lexer
         cdef Trie trie = self.trie
+        cdef Children children = children_of(trie)
         cdef LexerEntry entry = LexerEntry()
-        cdef int32_t node, child
+        cdef int32_t node, child, k
         cdef state_t inner, words, after, read
         entry.owner = self.all_texts.entry(lexer.parts[state].inner)
         entry.inner, entry.leaving = entry.owner.inner, entry.owner.leaving
         excluded, todo = list(entry.owner.excluded or ()), [(0, lexer.parts[state].inner, lexer.parts[state].words)]
         while todo:
             node, inner, words = todo.pop()
-            child = node + 1
-            while child < node + trie.subtree[node]:
-                read = lexer.words.after(words, trie.byte[child])
-                after = DEAD_STATE if read == DEAD_STATE else lexer.inner.after(inner, trie.byte[child])
+            for k in range(children.first[node], children.first[node + 1]):
+                read = lexer.words.after(words, children.byte[k])
+                after = DEAD_STATE if read == DEAD_STATE else lexer.inner.after(inner, children.byte[k])
                 if after != DEAD_STATE:
+                    child = children.node[k]
                     if lexer.is_alive(after, read):
                         todo.append((child, after, read))
                     else:
                         excluded.append((child, child + trie.subtree[child]))
-                child += trie.subtree[child]
         entry.excluded = tuple(excluded)
         entry.weigh(0, True)
         return entry

@@ -6,6 +6,10 @@
 # One LexerIndex serves all contexts, constraints and requests of a process (lexer_indexes.pyx).
 
 
+cdef enum:
+    NOT_INSIDE = 0                # no node of a walk: the root
+
+
 cdef class LexerIndex:
     """Entries by lexer state, made when first asked for."""
     cdef readonly Recognizer lexer
@@ -13,6 +17,7 @@ cdef class LexerIndex:
     cdef int32_t n_words
     cdef dict entries             # lexer state -> LexerEntry
     cdef state_t* path            # scratch of the walk
+    cdef Turn* turns              # the same
     cdef Loop* loops              # [n_loops]: by lexer state, the characters that lead on alike; flags 0 if not known
     cdef int32_t n_loops
     cdef list universes           # Universe: strings of which all members are some, the narrowest first
@@ -22,11 +27,13 @@ cdef class LexerIndex:
         self.lexer, self.trie, self.n_words = lexer, trie, n_words
         self.entries, self.universes = {}, []
         self.path = <state_t*>calloc(trie.max_depth + 1, sizeof(state_t))
-        if self.path == NULL:
+        self.turns = <Turn*>calloc(trie.max_depth + 2, sizeof(Turn))
+        if self.path == NULL or self.turns == NULL:
             raise MemoryError()
 
     def __dealloc__(self):
         free(self.path)
+        free(self.turns)
         free(self.loops)
 
     cdef Loop* loop_of(self, state_t state) except NULL:
@@ -81,7 +88,8 @@ cdef class LexerIndex:
         cdef LexerEntry entry = LexerEntry()
         cdef Trie trie = self.trie
         cdef Recognizer lexer = self.lexer
-        cdef int32_t node
+        cdef int32_t node, k
+        cdef Children children
         cdef Leaving group = None
         for universe in self.universes:
             if (<Universe>universe).holds(lexer, state):
@@ -90,11 +98,11 @@ cdef class LexerIndex:
         groups = {}
         self.walk(entry, groups, state, 1, trie.n_nodes)
         if lexer.accepting[state]:                     # the first bytes that the lexer cannot read end its lexeme
-            node = 1
-            while node < trie.n_nodes:
-                if lexer.after(state, trie.byte[node]) == DEAD_STATE:
+            children = children_of(trie)
+            for k in range(children.first[1]):
+                if lexer.after(state, children.byte[k]) == DEAD_STATE:
+                    node = children.node[k]
                     group = self.leave(groups, group, state, node, node + trie.subtree[node], 0)
-                node += trie.subtree[node]
         entry.leaving = tuple(groups.values())
         entry.weigh(self.n_words, False)
         return entry
@@ -114,46 +122,57 @@ cdef class LexerIndex:
         """Read a run of siblings, and what is below them, from a state: tokens that stay go into the entry, others into groups."""
         cdef Trie trie = self.trie
         cdef Recognizer lexer = self.lexer
-        cdef int32_t inside = node, depth, size, n_classes = lexer.n_classes, top = trie.depth[node] if node < end_node else 1
+        cdef Children children = children_of(trie)
+        cdef int32_t inside = NOT_INSIDE, size, top = trie.depth[node] if node < end_node else 1, depth = top
+        cdef int32_t n_classes = lexer.n_classes
+        cdef uint8_t byte
         cdef state_t before, after
         cdef state_t* path = self.path
-        cdef state_t* table = lexer.table
+        cdef Turn* turns = self.turns
         cdef const Below* below = letters_of(trie).below
         cdef Leaving group = None
         path[top - 1] = state
-        while node < end_node:                         # all nodes from `inside` up to here stay inside
-            depth = trie.depth[node]
+        turns[top] = children.run(trie, node, end_node) if node < end_node else Turn(0, 0)
+        while True:                                    # all nodes from `inside` up to here stay inside
             before = path[depth - 1]
-            after = table[<size_t>before * n_classes + lexer.byte_class[trie.byte[node]]]
-            if after == UNKNOWN_STATE:
-                after = lexer.after(before, trie.byte[node])
-                table = lexer.table                    # derive may have moved it
-            size = trie.subtree[node]
-            if after == DEAD_STATE:
-                entry.stay(trie, inside, node)
-                if lexer.accepting[before] and depth > top:
-                    group = self.leave(groups, group, before, node, node + size, depth - 1)
-                node += size
-                inside = node
+            if inside == NOT_INSIDE and not lexer.accepting[before]:
+                children.skip_dead(turns + depth, lexer, before)
+            if turns[depth].next == turns[depth].end:
+                if depth == top:
+                    break
+                depth -= 1
                 continue
+            byte, node = children.byte[turns[depth].next], children.node[turns[depth].next]
+            turns[depth].next += 1
+            after = lexer.table[<size_t>before * n_classes + lexer.byte_class[byte]]
+            if after == UNKNOWN_STATE:
+                after = lexer.after(before, byte)
+            if after == DEAD_STATE:
+                if inside != NOT_INSIDE:
+                    entry.stay(trie, inside, node)
+                    inside = NOT_INSIDE
+                if lexer.accepting[before] and depth > top:
+                    group = self.leave(groups, group, before, node, node + trie.subtree[node], depth - 1)
+                continue
+            size = trie.subtree[node]
             if lexer.accepting[after] and lexer.ends_at(after):
-                table = lexer.table
-                entry.stay(trie, inside, node)
+                if inside != NOT_INSIDE:
+                    entry.stay(trie, inside, node)
+                    inside = NOT_INSIDE
                 group = self.leave(groups, group, after, node + 1, node + size, depth)
                 group.end_with(trie, node)
-                node += size
-                inside = node
                 continue
-            if size > 1:
-                if (not below[node].flags and (size >= LETTERS_FROM_NODES or (after < self.n_loops and self.loops[after].flags))
-                        and self.stays(after, below + node)):
-                    node += size
-                    table = lexer.table
-                    continue
-            table = lexer.table
+            if inside == NOT_INSIDE:
+                inside = node
+            if size == 1 or (size >= LOOPS_FROM_NODES
+                    and (size >= LETTERS_FROM_NODES or (after < self.n_loops and self.loops[after].flags))
+                    and not below[node].flags and self.stays(after, below + node)):
+                continue
             path[depth] = after
-            node += 1
-        entry.stay(trie, inside, end_node)
+            depth += 1
+            turns[depth] = children.below(node)
+        if inside != NOT_INSIDE:
+            entry.stay(trie, inside, end_node)
         return 0
 
     cdef LexerEntry make_within(self, Universe universe, state_t state):

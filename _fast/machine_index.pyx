@@ -9,18 +9,24 @@ cdef class MachineIndex(Index):
     cdef dict lexer_indexes           # lexer -> LexerIndex
     cdef Place* way                   # scratch of `read`: [max_depth + 1]
     cdef Place* rest_way              # the same where remainders are read, on the way of another walk
+    cdef Turn* turns                  # [max_depth + 2] by depth: siblings still to be read, or of `except_known`
+    cdef Turn* rest_turns
 
     def __init__(self, Machine recognizer, vocab, int64_t max_mask_bytes):
         Index.__init__(self, recognizer, vocab, max_mask_bytes)
         self.lexer_indexes = {}
         self.way = <Place*>calloc(self.trie.max_depth + 2, sizeof(Place))
         self.rest_way = <Place*>calloc(self.trie.max_depth + 2, sizeof(Place))
-        if self.way == NULL or self.rest_way == NULL:
+        self.turns = <Turn*>calloc(self.trie.max_depth + 2, sizeof(Turn))
+        self.rest_turns = <Turn*>calloc(self.trie.max_depth + 2, sizeof(Turn))
+        if self.way == NULL or self.rest_way == NULL or self.turns == NULL or self.rest_turns == NULL:
             raise MemoryError()
 
     def __dealloc__(self):
         free(self.way)
         free(self.rest_way)
+        free(self.turns)
+        free(self.rest_turns)
 
     cdef LexerIndex lexemes_of(self, Recognizer lexer):
         """What every token does to a lexer."""
@@ -31,55 +37,64 @@ cdef class MachineIndex(Index):
 
     cdef int read(self, Trie trie, const Place* start, word_t* mask, int32_t first_node, int32_t end_node,
                   list doubtful) except -1:
-        """Set the bit of every token below a run of siblings that can be read from `start`; the walk of walk.pyx by places."""
+        """Set the bit of every token below a run of siblings that can be read from `start`; a walk by places."""
         cdef Machine machine = <Machine>self.recognizer
-        cdef int32_t node = first_node, depth, k
+        cdef Children children = children_of(trie)
+        cdef int32_t node, k, top = trie.depth[first_node] if first_node < end_node else 0, depth = top
         cdef bint is_whole = trie is self.trie
         cdef Place* way = self.way if is_whole else self.rest_way
+        cdef Turn* turns = self.turns if is_whole else self.rest_turns
         cdef Place* before
         cdef Place* here
         cdef ContextFacts* facts
         cdef Recognizer lexer
         cdef state_t after
+        cdef uint8_t byte
         cdef int moved
-        if node >= end_node:
+        if first_node >= end_node:
             return 0
-        way[trie.depth[node] - 1] = start[0]
-        machine.enter(way + trie.depth[node] - 1)
-        while node < end_node:
-            depth = trie.depth[node]
+        way[top - 1] = start[0]
+        machine.enter(way + top - 1)
+        turns[top] = children.run(trie, first_node, end_node)
+        while True:
             before, here = way + depth - 1, way + depth
             facts = machine.facts + before.context     # known: the place was entered
             if facts.lexer == NULL:
-                node += trie.subtree[node]
+                turns[depth].next = turns[depth].end
+            else:
+                lexer = <Recognizer>facts.lexer
+                if before.other == DEAD_STATE and not lexer.accepting[before.lexer_state]:
+                    children.skip_dead(turns + depth, lexer, before.lexer_state)
+            if turns[depth].next == turns[depth].end:
+                if depth == top:
+                    return 0
+                depth -= 1
                 continue
-            lexer = <Recognizer>facts.lexer
-            after = lexer.after(before.lexer_state, trie.byte[node])
+            byte, node = children.byte[turns[depth].next], children.node[turns[depth].next]
+            turns[depth].next += 1
+            after = lexer.after(before.lexer_state, byte)
             if after == DEAD_STATE and not lexer.accepting[before.lexer_state] and before.other == DEAD_STATE:
-                node += trie.subtree[node]             # most bytes: dead in the lexeme, which cannot end here either
-                continue
+                continue                               # most bytes: dead in the lexeme, which cannot end here either
             here[0] = before[0]
             if after >= 0 and before.other == DEAD_STATE and before.text == NO_TEXT and not lexer.ends_at(after):
                 here.lexer_state = after               # most others: inside the lexeme
             else:
-                moved = machine.move(here, trie.byte[node])
+                moved = machine.move(here, byte)
                 if moved != 1:
                     if moved == DOUBT_STATE:
                         for k in range(trie.first[node], trie.first[node + trie.subtree[node]]):
                             doubtful.append(trie.order[k])
-                    node += trie.subtree[node]
                     continue
                 if here.lexer_state == NOT_ENTERED and is_whole and trie.subtree[node] >= BEHIND_FROM_NODES:
                     for k in range(trie.first[node], trie.first[node + 1]):
                         set_bit(mask, trie.order[k])
                     self.read_on(Leaving.behind(trie, node), here, mask, doubtful)
-                    node += trie.subtree[node]
                     continue
                 machine.enter(here)
             for k in range(trie.first[node], trie.first[node + 1]):
                 set_bit(mask, trie.order[k])
-            node += 1
-        return 0
+            depth += 1
+            turns[depth] = children.below(node)
 
     cdef int fill(self, state_t state, word_t* mask) except -1:
         cdef Machine machine = <Machine>self.recognizer
@@ -187,18 +202,29 @@ cdef class MachineIndex(Index):
         """Put right, in a mask of the fallback, the tokens of a run of siblings that agree with the place's own lexer."""
         cdef Machine machine = <Machine>self.recognizer
         cdef Trie trie = self.trie
-        cdef int32_t depth, k
+        cdef Children children = children_of(trie)
+        cdef int32_t k, top = trie.depth[node] if node < end_node else 0, depth = top
         cdef state_t after
         cdef Place there
         cdef state_t* path = self.path
-        if node < end_node:
-            path[trie.depth[node] - 1] = place.lexer_state
-        while node < end_node:
-            depth = trie.depth[node]
-            after = lexer.after(path[depth - 1], trie.byte[node])
-            if after == DEAD_STATE:
-                node += trie.subtree[node]
+        cdef Turn* turns = self.turns
+        if node >= end_node:
+            return 0
+        path[top - 1] = place.lexer_state
+        turns[top] = children.run(trie, node, end_node)
+        while True:
+            children.skip_dead(turns + depth, lexer, path[depth - 1])
+            if turns[depth].next == turns[depth].end:
+                if depth == top:
+                    return 0
+                depth -= 1
                 continue
+            k = turns[depth].next
+            turns[depth].next += 1
+            after = lexer.after(path[depth - 1], children.byte[k])
+            if after == DEAD_STATE:
+                continue
+            node = children.node[k]
             if lexer.ends_at(after):
                 for k in range(trie.first[node], trie.first[node + trie.subtree[node]]):
                     clear_bit(mask, trie.order[k])
@@ -210,10 +236,9 @@ cdef class MachineIndex(Index):
                         self.read_on(Leaving.behind(trie, node), &there, mask, doubtful)
                     else:
                         self.read(trie, &there, mask, node + 1, node + trie.subtree[node], doubtful)
-                node += trie.subtree[node]
                 continue
             path[depth] = after
             for k in range(trie.first[node], trie.first[node + 1]):
                 set_bit(mask, trie.order[k])
-            node += 1
-        return 0
+            depth += 1
+            turns[depth] = children.below(node)

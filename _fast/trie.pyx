@@ -17,7 +17,7 @@ cdef class Trie:
     size   : ids in all (>= len(tokens)); those above len(tokens) are b"".  Default len(tokens).
     Raises VocabularyError for a token that is not bytes, or 2 GiB of bytes.
     Cost: one sort and one pass, O(total bytes); 13 bytes per node and 8 per token beside the bytes themselves;
-    32 more per node once a lexer is read (Letters).
+    45 more per node once a lexer is read (Children, Letters).
     """
     cdef readonly int32_t n_nodes      # nodes, the root included
     cdef readonly int32_t max_depth    # bytes of the longest token
@@ -32,7 +32,8 @@ cdef class Trie:
     cdef int32_t* depth                # [n_nodes]: bytes from the root
     cdef int32_t* first                # [n_nodes + 1]: tokens at a node are order[first[node] .. first[node + 1])
     cdef token_t* order                # [n_ordered]: ids by bytes; those of a subtree are an interval
-    cdef object letters                # Letters, once a walk wants them
+    cdef object children               # Children, once a walk wants them
+    cdef object letters                # Letters, the same
     cdef dict behind                   # node -> Leaving: what is below it, for walks of which a lexeme ended there
     cdef int32_t root_child[256]       # the child of the root for each byte, -1 where there is none
 

@@ -4,6 +4,10 @@
 # made when it is reached, so that a thousand declared keys cost nothing before one of them is begun.
 
 
+cdef enum:
+    MAX_LOOKED_AT = 64            # words whose next bytes are looked at where a state is made
+
+
 cdef class WordList(Recognizer):
     """Texts with labels.
 
@@ -57,12 +61,21 @@ cdef class WordList(Recognizer):
         cdef int64_t key = (<int64_t>low << 32) | high
         cdef state_t found = self.numbers.get(key, depth)
         cdef int32_t* interval
+        cdef state_t* row
+        cdef int32_t word
         if found == NO_VALUE:
             found = self.add_state(self.length(low) == depth)
             self.intervals = <int32_t*>grow(self.intervals, found + 1, &self.intervals_capacity, 3 * sizeof(int32_t))
             interval = self.intervals + 3 * <size_t>found
             interval[0], interval[1], interval[2] = low, high, depth
             self.numbers.put(key, depth, found)
+            if high - low <= MAX_LOOKED_AT:            # what no word goes on with is dead without a search for each byte
+                row = self.table + <size_t>found * self.n_classes
+                for word in range(self.n_classes):
+                    row[word] = DEAD_STATE
+                for word in range(low, high):
+                    if self.length(word) > depth:
+                        row[self.byte_class[self.text[self.offset[word] + depth]]] = UNKNOWN_STATE
         return found
 
     cdef state_t derive(self, state_t state, uint8_t byte) except? FAILED_STATE:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from guided.errors import LimitExceeded
+from guided.schema.document import ANYTHING, NOTHING
 from guided.schema.domains import Domains, with_value
 from guided.schema.formula import FALSE, TRUE
 from guided.schema.glance import Glance
@@ -56,6 +57,7 @@ class Analysis:
         self.domains = Domains(residuals, self.members, tests, space, self._answered)
         self.rules: dict[Unknown, Rule] = {}  # how what can be solved is solved
         self._without: set[Unknown] = set()
+        self._endless: dict[tuple[tuple[int, ...], int], bool] = {}
 
     # ---- the search ----
 
@@ -67,7 +69,31 @@ class Analysis:
         """Whether an array or object with one question can be finished so that the answer is yes."""
         if residual in self.rules or self.residuals.closed(residual)[0]:
             return True
+        if residual.seen and self.has_endless_items(residual):
+            residual = self.with_seen(residual, frozenset())
         return self._solve(self.residuals.essence(residual))
+
+    def has_endless_items(self, residual: Residual) -> bool:
+        """Whether a unique array never runs out of items: those to come are alike, and endless at a look.
+
+        How many may still come is not looked at.
+        """
+        found = self._endless.get((residual.outs, residual.place))
+        if found is None:
+            found = residual.kind == "array" and len(residual.outs) == 1 and not residual.tracks
+            formulas, goal = self.formulas, set[int]()
+            for unit in formulas.conjuncts(residual.outs[0]) if found else ():
+                what = formulas.payload(unit) if formulas.is_literal(unit) else ("",)
+                if what[0] == "items" and unit > 0:
+                    node = self.document.nodes[what[1]]
+                    item = node.item(residual.place)
+                    goal.add(ANYTHING if item is None else item)
+                    found = found and residual.place >= len(node.prefix)
+                elif what[0] != "count" and (what[0] != "unique" or unit < 0):
+                    found = False
+            found = found and NOTHING not in goal and self.glance.is_endless(tuple(sorted(goal - {ANYTHING})))
+            self._endless[residual.outs, residual.place] = found
+        return found
 
     def _solve(self, unknown: Unknown) -> bool:
         if unknown in self._without:
@@ -236,6 +262,12 @@ class Analysis:
     def with_value(self, residual: Residual, value: Any) -> Residual:
         """A unique array after an item with this value; any other as it is."""
         return with_value(self.residuals, residual, value)
+
+    def with_seen(self, residual: Residual, seen: frozenset[Any]) -> Residual:
+        """The same array after items with other values."""
+        return self.residuals.make(
+            residual.kind, residual.outs, residual.tracks, residual.names, residual.place, seen
+        )
 
     def _members(self, residual: Residual) -> Iterator[Rule]:
         """Members that may help: needed names first; where any may help, every name and a new one of each class."""

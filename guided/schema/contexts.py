@@ -114,7 +114,7 @@ class JsonContexts:
         is_object = frame.residual.kind == "object"
         return self.structure.after_value(
             "}" if is_object else "]",
-            may_go_on=self.frames.has_keys(frame) if is_object else self.frames.item(frame) is not None,
+            may_go_on=self.frames.has_keys(frame) if is_object else self.frames.has_item(frame),
             may_close=self._may_close(frame),
         )
 

@@ -258,6 +258,15 @@ class Frames:
         """The link of the next item; None if none may come."""
         return self.member(frame, None)
 
+    def has_item(self, frame: Frame) -> bool:
+        """Whether one more item may come next."""
+        residual = frame.residual
+        if residual.seen and None not in frame.links and self.analysis.has_endless_items(residual):
+            formulas = self.formulas  # the array can be finished: there is room for an item if there is for any
+            units = formulas.conjuncts(residual.outs[0])
+            return not any(unit < 0 and formulas.payload(unit) == ("count", 1) for unit in units)
+        return self.item(frame) is not None
+
     def keys(self, frame: Frame) -> tuple[frozenset[int], frozenset[Class]]:
         """(numbers of the declared names that may come next, classes of other names that may)."""
         if frame.keys is None:

@@ -110,6 +110,17 @@ class SchemaNode:
             kinds.discard("object")
         return kinds
 
+    def endless_types(self) -> set[str]:
+        """Types (of "string" and "number") of which it takes endless values, its own conjunction apart."""
+        kinds = {"string", "number"} & (set(TYPES) if self.types is None else self.types)
+        if self.constants is not None:  # enum or const
+            return set()
+        if self.max_length is not None or self.texts:
+            kinds.discard("string")
+        if self.low is not None or self.high is not None or self.multiples:
+            kinds.discard("number")
+        return kinds
+
     def asks_for_members_only(self) -> bool:
         """Whether `required` and `properties` are all that it asks of an object, its own conjunction apart."""
         return (

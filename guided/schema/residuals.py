@@ -64,6 +64,7 @@ class Residuals:
         self._numbers: dict[tuple[Any, ...], Residual] = {}
         self._opened: dict[tuple[tuple[Goal, ...], str], Residual] = {}
         self._places: dict[tuple[str, ...], dict[str, int]] = {}
+        self._closed: dict[tuple[int, ...], tuple[bool, ...]] = {}
 
     def make(
         self,
@@ -193,14 +194,14 @@ class Residuals:
 
     def closed(self, residual: Residual) -> tuple[bool, ...]:
         """Which questions are answered with yes if the location is closed now."""
-        found = residual.facts.get("closed")
+        found = self._closed.get(residual.outs)
         if found is None:
             values = {
                 atom: FALSE if self.formulas.payload(atom)[0] in ("has", "count", "contains") else TRUE
                 for atom in residual.atoms
             }
             found = tuple(self.formulas.substitute(out, values) == TRUE for out in residual.outs)
-            residual.facts["closed"] = found
+            self._closed[residual.outs] = found
         return found
 
     # ---- members ----

@@ -70,7 +70,7 @@ class ValueLexers:
         """
         found: _fast.Recognizer | None = link.lexer
         if found is None:
-            if link.above is not None and len(link.questions) == 1 and not link.records:
+            if link.above is not None and len(link.questions) == 1:
                 alone = self.frames.link(None, None, (), link.questions)  # all that is asked is the goal
                 found = self.lexer(alone)
             else:

@@ -10,9 +10,12 @@ from typing import Any
 Value = Any
 
 
+_DECODER = json.JSONDecoder(parse_int=Decimal, parse_float=Decimal)
+
+
 def parsed(text: str | bytes) -> Value:
     """The value of JSON text.  Depth: that of the value, which limits bound."""
-    return _value(json.loads(text, parse_int=Decimal, parse_float=Decimal))
+    return _value(_DECODER.decode(text if isinstance(text, str) else text.decode()))
 
 
 def _value(value: Any) -> Value:
