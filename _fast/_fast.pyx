@@ -16,6 +16,7 @@ from guided.errors import DeadEnd, LimitExceeded, ModelError, TokenRejected, Voc
 include "types.pxi"          # number types, DEAD
 include "recognizer.pyx"     # a language, a byte at a time; its table is filled on demand
 include "nfa.pyx"            # byte automata with counted loops, built backwards
+include "rounds.pyx"         # how many rounds of a counted loop a text can hold
 include "words.pyx"          # many literal texts as one tree of states
 include "trim.pyx"           # states that lead nowhere are taken out
 include "finish.pyx"         # shortest ways to the end of a byte automaton
@@ -23,6 +24,7 @@ include "dfa.pyx"            # a regular language: sets of places in the byte au
 include "table.pyx"          # finished automata: product, complement, minimisation
 include "trie.pyx"           # the tokens of a vocabulary as a flat tree
 include "children.pyx"       # the children of each node side by side
+include "horizon.pyx"        # how far ahead the tokens look
 include "letters.pyx"        # which characters occur below a node
 include "walk.pyx"           # which tokens may a language read next?
 include "external.pyx"       # a language written in Python

@@ -244,13 +244,13 @@ cdef class Counted(Recognizer):
             here.room -= here.room > 0
         return self.intern(here.place, here.need, here.room) if self.is_alive(here.place, here.need, here.room) else DEAD_STATE
 
-    cpdef state_t saturate(self, state_t state, int32_t horizon) except? FAILED_STATE:
-        """Bounds out of reach are forgotten: a text of `horizon` bytes holds at most so many characters, or begins one more."""
+    cpdef state_t saturate(self, state_t state, Horizon horizon) except? FAILED_STATE:
+        """Bounds out of reach are forgotten: a text of n bytes holds at most so many characters, or begins one more."""
         cdef Count here = self.counts[state]
-        cdef int32_t far = horizon + self.n_layers + 1
+        cdef int32_t far = horizon.n_bytes + self.n_layers + 1
         if here.need > far:
             here.need = far
-        if here.room > (far if here.need else horizon + self.farthest):
+        if here.room > (far if here.need else horizon.n_bytes + self.farthest):
             here.room = ANY_ROOM
         return self.intern(here.place, here.need, here.room)
 

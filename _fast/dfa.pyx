@@ -306,11 +306,8 @@ cdef class Dfa(Recognizer):
             self._labels[state] = found
         return found
 
-    cpdef state_t saturate(self, state_t state, int32_t horizon) except? FAILED_STATE:
-        """A state that no text of up to `horizon` bytes tells apart from `state`: the same one for all counts far from bounds.
-
-        Every round but the first takes the bytes of the shortest, which bounds the rounds that end within the horizon.
-        """
+    cpdef state_t saturate(self, state_t state, Horizon horizon) except? FAILED_STATE:
+        """A state that no text within `horizon` tells apart from `state`: the same one for all counts far from bounds."""
         cdef int64_t k, count
         cdef uint64_t place
         cdef int32_t level, rounds
@@ -326,7 +323,7 @@ cdef class Dfa(Recognizer):
                 loop = &self.nfa.loops[level]
                 count = <int64_t>((place >> loop.shift) & <uint64_t>loop.mask)
                 place -= <uint64_t>count << loop.shift
-                rounds = horizon // self.nfa.shortest_round(level) + 2
+                rounds = most_rounds(self.nfa, level, horizon) + 2
                 if count + rounds < loop.least:               # the loop cannot be left within the horizon
                     count = 0
                 elif loop.most >= 0 and count >= loop.least - 1 and count + rounds < loop.most:

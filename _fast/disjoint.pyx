@@ -81,7 +81,7 @@ cdef class Disjoint(Recognizer):
         cdef state_t inner = (<Recognizer>self.parts[here.part]).after(here.inner, byte)
         return DEAD_STATE if inner == DEAD_STATE else self.intern(here.part, inner)
 
-    cpdef state_t saturate(self, state_t state, int32_t horizon) except? FAILED_STATE:
+    cpdef state_t saturate(self, state_t state, Horizon horizon) except? FAILED_STATE:
         cdef Member here = self.members[state]
         cdef state_t inner
         if here.part < 0:

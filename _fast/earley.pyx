@@ -102,7 +102,7 @@ cdef class Earley(Recognizer):
             return DEAD_STATE
         return self.arrive(set(), {control: ((kernel, terminal),)})
 
-    cpdef state_t saturate(self, state_t state, int32_t horizon) except? FAILED_STATE:
+    cpdef state_t saturate(self, state_t state, Horizon horizon) except? FAILED_STATE:
         """The state with the returns of its kernels cut off: what masks are made from.  Tokens in DOUBT there depend on all."""
         cdef tuple lexemes = self.running[state]
         cut = tuple(sorted({(self.kernels.cut(kernel), lexeme) for kernel, lexeme in lexemes}))
@@ -155,7 +155,7 @@ cdef class EarleyIndex(Index):
                     continue
                 for k in range(group.n_enders):
                     set_bit(mask, group.enders[k])
-                after = grammar.saturate(after, 0)
+                after = grammar.saturate(after, None)
                 group.merge_if_it_pays(self.trie)
                 if group.remainders is not None:
                     self.walk_on(group.remainders, grammar, after, mask, 1, group.remainders.n_nodes, questions)

@@ -121,7 +121,7 @@ cdef class Grammar(Recognizer):
                 raise LimitExceeded("max_states", 64, len(made), "the grammar, at this point of the text, in open questions,")
         return self.intern(tuple(made))
 
-    cpdef state_t saturate(self, state_t state, int32_t horizon) except? FAILED_STATE:
+    cpdef state_t saturate(self, state_t state, Horizon horizon) except? FAILED_STATE:
         """The state with its stacks cut off: what masks are made from.  Tokens in DOUBT there depend on the whole stack."""
         cdef tuple pairs = self.hypotheses[state]
         cut = tuple(sorted([(self.stacks.cut(node), lexeme) for node, lexeme in pairs]))
@@ -177,7 +177,7 @@ cdef class GrammarIndex(Index):
         cdef word_t* fresh
         if found != NO_ROW:
             return found
-        canonical = grammar.saturate(state, 0)
+        canonical = grammar.saturate(state, None)
         found = self.rows.find(canonical)
         if found != NO_ROW and canonical != state and self.is_decided(canonical):
             return self.rows.share(state, found)
@@ -252,7 +252,7 @@ cdef class GrammarIndex(Index):
             row = self.rows.at(self.row(one))
             for word in range(self.n_words):
                 mask[word] |= row[word]
-            if doubts is not None and grammar.saturate(one, 0) == one and one in self.doubts:
+            if doubts is not None and grammar.saturate(one, None) == one and one in self.doubts:
                 doubts.after_end = True
         return 0
 
@@ -343,7 +343,7 @@ cdef class GrammarIndex(Index):
         row = self.rows.at(self.row(unbound))
         for word in range(self.n_words):
             mask[word] |= row[word] & bound.inner[word]
-        return grammar.saturate(unbound, 0) == unbound and unbound in self.doubts
+        return grammar.saturate(unbound, None) == unbound and unbound in self.doubts
 
     cdef set doubtful_tokens(self, state_t state):
         cdef Grammar grammar = <Grammar>self.recognizer

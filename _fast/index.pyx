@@ -107,7 +107,7 @@ cdef class Index:
         cdef token_t token
         if found != NO_ROW:
             return found
-        canonical = self.recognizer.saturate(state, self.trie.max_depth)
+        canonical = self.recognizer.saturate(state, horizon_of(self.trie))
         found = self.rows.find(canonical)
         if found == NO_ROW:
             begun = self.rows.begin()

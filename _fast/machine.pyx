@@ -272,7 +272,7 @@ cdef class Machine(Recognizer):
         place.mode, place.text = FRESH, NO_TEXT
         return self.intern(&place)
 
-    cpdef state_t saturate(self, state_t state, int32_t horizon) except? FAILED_STATE:
+    cpdef state_t saturate(self, state_t state, Horizon horizon) except? FAILED_STATE:
         """The anonymous state with the lexers' states saturated: what masks are made from.
 
         Tokens in DOUBT there depend on the text of `state`.

@@ -187,7 +187,7 @@ cdef class MachineIndex(Index):
         cdef Place place = machine.places[state], there = place
         doubtful = []
         if machine.fall_back(&there):
-            other = machine.saturate(machine.intern(&there), trie.max_depth)
+            other = machine.saturate(machine.intern(&there), horizon_of(trie))
             memcpy(mask, self.rows.at(self.row(other)), <size_t>self.n_words * sizeof(word_t))
             for token in self.eos_ids:                 # whether the text may end is for the state itself to say
                 clear_bit(mask, token)

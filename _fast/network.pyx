@@ -237,7 +237,7 @@ cdef class Network(Recognizer):
                     return True
         return False
 
-    cpdef state_t saturate(self, state_t state, int32_t horizon) except? FAILED_STATE:
+    cpdef state_t saturate(self, state_t state, Horizon horizon) except? FAILED_STATE:
         """The state with the state of every part saturated, except where it would be unknown whether the part may end."""
         cdef state_t inner, saturated
         cdef Recognizer part

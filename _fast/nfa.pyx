@@ -37,8 +37,6 @@ cdef struct NfaLoop:
 
 cdef enum:
     NO_STATE = -1
-    MAX_SHORTEST = 16   # bytes of a round that are counted
-    MAX_BODY = 2_000    # places of a body that are looked at for that
     EMPTY_MOVES = 20    # states that may be visited without a byte, for each state that an Nfa may have
 
 
@@ -74,11 +72,12 @@ cdef class Nfa:
     cdef int32_t bits                # counter bits needed by the deepest nest of loops
     cdef tuple classes               # (edges it was made for, 256 class numbers, their count), or None
     cdef dict accepts                # label -> its accepting state
+    cdef dict round_bytes            # loop -> with which bytes its rounds end and begin (rounds.pyx)
 
     def __init__(self, int32_t max_states=1_000_000):
         self.max_states = max_states
         self.current = -1
-        self.accepts = {}
+        self.accepts, self.round_bytes = {}, {}
 
     def __dealloc__(self):
         free(self.states); free(self.edges); free(self.empties); free(self.loops)
@@ -285,43 +284,6 @@ cdef class Nfa:
         while around > loop:                        # inner loops are opened later: their numbers are higher
             around = self.loops[around].parent
         return around == loop
-
-    cdef int32_t shortest_round(self, int32_t index) except -1:
-        """Bytes that every round of a loop takes at least, as far as they are counted.  Breadth first through its body."""
-        cdef NfaLoop* loop = &self.loops[index]
-        cdef NfaState* node
-        cdef int32_t n_bytes, state, k, item
-        if loop.shortest:
-            return loop.shortest
-        loop.shortest = 1
-        if loop.entry == NO_STATE:
-            return 1
-        reached, layer = set(), [loop.entry]
-        for n_bytes in range(MAX_SHORTEST + 1):
-            for state in layer:                            # grows while it is read
-                if state < 0:
-                    continue
-                if self.states[state].closure < 0:
-                    self.close(state)
-                for k in range(self.states[state].closure, self.states[state].closure + self.states[state].n_closure):
-                    item = self.closures[k]
-                    if self.states[item].loop == index and n_bytes:
-                        return loop.shortest
-                    if item not in reached:
-                        reached.add(item)
-                        if self.states[item].loop > index:          # an inner loop may go on, or be left
-                            layer += [self.loops[self.states[item].loop].entry, self.loops[self.states[item].loop].exit]
-            if len(reached) > MAX_BODY or n_bytes == MAX_SHORTEST:
-                break
-            loop.shortest = n_bytes + 1
-            targets = set()
-            for state in reached:
-                node = &self.states[state]
-                for k in range(node.n_edges):
-                    if self.edges[node.edge + k].low <= self.edges[node.edge + k].high:
-                        targets.add(self.edges[node.edge + k].target)
-            layer, reached = list(targets), set()
-        return loop.shortest
 
     def packed(self):
         """The whole automaton as bytes, for fingerprints."""

@@ -13,6 +13,18 @@ cdef enum:
     ACCEPTS_AND_GOES_ON = 3
 
 
+cdef class Horizon:
+    """How far ahead the states that share a mask must agree: by all texts of so many bytes."""
+    cdef readonly int32_t n_bytes
+
+    def __cinit__(self, *about):
+        self.n_bytes = about[0]
+
+    cdef int32_t most_turns(self, bytes ends, bytes begins) except -1:
+        """The most bytes of one of the texts that are among `ends` and followed by one of `begins` (256 flags each)."""
+        return self.n_bytes
+
+
 cdef class Recognizer:
     """A language, a byte at a time.  States are interned integers; `start` is the first, DEAD is -1.
 
@@ -160,8 +172,8 @@ cdef class Recognizer:
         self._check_state(state)
         return bytes([byte for byte in range(256) if self.after(state, <uint8_t>byte) != DEAD_STATE])
 
-    cpdef state_t saturate(self, state_t state, int32_t horizon) except? FAILED_STATE:
-        """A state that no text of up to `horizon` bytes tells apart from `state`; states that share it share masks."""
+    cpdef state_t saturate(self, state_t state, Horizon horizon) except? FAILED_STATE:
+        """A state that no text within `horizon` tells apart from `state`; states that share it share masks."""
         return state
 
     cpdef state_t anonymise(self, state_t state) except? FAILED_STATE:

@@ -34,6 +34,7 @@ cdef class Trie:
     cdef token_t* order                # [n_ordered]: ids by bytes; those of a subtree are an interval
     cdef object children               # Children, once a walk wants them
     cdef object letters                # Letters, the same
+    cdef object horizon                # Horizon, the same
     cdef dict behind                   # node -> Leaving: what is below it, for walks of which a lexeme ended there
     cdef int32_t root_child[256]       # the child of the root for each byte, -1 where there is none
 

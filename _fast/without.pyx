@@ -74,7 +74,7 @@ cdef class Without(Recognizer):
             here.words = self.words.after(here.words, byte)
         return self.intern(inner, here.words) if self.is_alive(inner, here.words) else DEAD_STATE
 
-    cpdef state_t saturate(self, state_t state, int32_t horizon) except? FAILED_STATE:
+    cpdef state_t saturate(self, state_t state, Horizon horizon) except? FAILED_STATE:
         cdef Remaining here = self.parts[state]
         return state if here.words != DEAD_STATE else self.intern(self.inner.saturate(here.inner, horizon), DEAD_STATE)
 

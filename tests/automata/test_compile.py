@@ -129,7 +129,7 @@ def test_saturated_states_cannot_be_told_apart_within_the_horizon(node: Node, ho
             if not ways:
                 break
             state = dfa.step(state, rng.choice(ways))
-        same = dfa.saturate(state, horizon)
+        same = dfa.saturate(state, _fast.Horizon(horizon))
         layer = {(state, same)}
         for _ in range(horizon + 1):
             for left, right in layer:
@@ -144,16 +144,55 @@ def test_saturated_states_cannot_be_told_apart_within_the_horizon(node: Node, ho
 
 def test_counts_far_from_their_bounds_share_one_state() -> None:
     dfa = compile_dfa(Repeat(chars("ab"), 0, 1000))
-    states = {dfa.saturate(dfa.run(dfa.start, b"a" * n), 20) for n in range(900)}
+    states = {dfa.saturate(dfa.run(dfa.start, b"a" * n), _fast.Horizon(20)) for n in range(900)}
     assert len(states) == 1
-    assert dfa.saturate(dfa.run(dfa.start, b"a" * 990), 20) not in states
+    assert dfa.saturate(dfa.run(dfa.start, b"a" * 990), _fast.Horizon(20)) not in states
 
 
 def test_long_rounds_are_far_from_their_bounds_sooner() -> None:
     dfa = compile_dfa(Repeat(Literal("abab"), 0, 40))
-    states = [dfa.saturate(dfa.run(dfa.start, b"abab" * n), 40) for n in range(40)]
+    states = [dfa.saturate(dfa.run(dfa.start, b"abab" * n), _fast.Horizon(40)) for n in range(40)]
     assert len(set(states[:28])) == 1  # at most 11 rounds end within 40 bytes
     assert len(set(states[28:])) == 12
+
+
+WORD = Repeat(chars("ab"), 1, None)
+WORDS = [
+    Concat((Repeat(Concat((WORD, Repeat(Literal(" "), 1, None))), 0, 9), WORD)),
+    Concat((Repeat(Concat((WORD, Literal(" "))), 3, 7), WORD)),
+    Repeat(Concat((WORD, Repeat(Concat((Literal(" "), Repeat(A, 0, 1))), 2, 12))), 1, 12),
+    Repeat(Concat((Repeat(Literal("ab"), 0, 1), Repeat(Literal(" a"), 0, 1))), 2, 12),
+]
+
+
+@pytest.mark.parametrize("node", WORDS, ids=as_re)
+def test_saturated_states_cannot_be_told_apart_by_a_token(node: Node) -> None:
+    dfa, rng = compile_dfa(node), random.Random(5)
+    tokens = ["".join(rng.choice("ab  ") for _ in range(rng.randint(1, 4))).encode() for _ in range(40)]
+    tokens += [b" " * 60, b"a" * 60, b"ab" * 30]
+    horizon = _fast.TokenHorizon(60, _fast.Trie(tokens))
+    for _ in range(200):
+        state = dfa.start
+        for _ in range(rng.randint(0, 40)):
+            state = dfa.step(state, rng.choice(dfa.live_bytes(state) or b"a"))
+            if state == _fast.DEAD or not dfa.live_bytes(state):
+                break
+        if state == _fast.DEAD:
+            continue
+        same = dfa.saturate(state, horizon)
+        for token in tokens:
+            for end in range(len(token) + 1):
+                left, right = dfa.run(state, token[:end]), dfa.run(same, token[:end])
+                assert (left == _fast.DEAD) == (right == _fast.DEAD)
+                assert dfa.is_accepting(left) == dfa.is_accepting(right)
+
+
+def test_words_are_counted_by_those_that_one_token_holds() -> None:
+    dfa = compile_dfa(Repeat(Concat((WORD, Repeat(Literal(" "), 1, None))), 0, 30))
+    horizon = _fast.TokenHorizon(128, _fast.Trie([b" " * 128, b"a" * 100, b"a b a b a", b"a", b" "]))
+    states = [dfa.saturate(dfa.run(dfa.start, b"a " * n), horizon) for n in range(1, 31)]
+    assert len(set(states[:23])) == 1  # at most five words end in a token
+    assert len(set(states[23:])) == 7
 
 
 # ---- labels ----

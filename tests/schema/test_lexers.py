@@ -55,18 +55,18 @@ def test_a_counted_string_is_the_automaton_of_its_bounds(kind, seed):
 
 
 def test_saturated_counts_agree_as_far_as_the_horizon():
-    rng = random.Random(3)
+    rng, near = random.Random(3), _fast.Horizon(3)
     strings = counted_strings(5, any_number_of(ANY_SPELLING))
     start = strings.run(strings.begin(12, 40), b'"')
     for state in (start, strings.run(start, b"aaaa"), strings.run(start, b"a" * 30), strings.run(start, b"a" * 38)):
         for horizon in (0, 3, 9):
-            likened = strings.saturate(state, horizon)
+            likened = strings.saturate(state, _fast.Horizon(horizon))
             for _ in range(50):
                 text = (pieces(rng, 8) + rng.choice([b'"', b""]))[:horizon]
                 here, there = strings.run(state, text), strings.run(likened, text)
                 assert (here == _fast.DEAD) == (there == _fast.DEAD)
                 assert strings.labels(here) == strings.labels(there)
-    assert strings.saturate(start, 3) == strings.saturate(strings.run(start, b"aa"), 3) != start
+    assert strings.saturate(start, near) == strings.saturate(strings.run(start, b"aa"), near) != start
 
 
 def test_bounds_that_cross_are_the_empty_language():

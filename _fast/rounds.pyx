@@ -1,0 +1,108 @@
+# How many rounds of a counted loop can a text hold?  Uses: Nfa, Horizon.
+
+
+cdef enum:
+    MAX_SHORTEST = 16   # bytes of a round that are counted
+    FEW_ROUNDS = 8      # more of them are worth a look at the vocabulary
+    MAX_BODY = 2_000    # places of a body that are looked at for that
+
+
+cdef int32_t most_rounds(Nfa nfa, int32_t index, Horizon horizon) except -1:
+    """Rounds of a loop, the first apart, that end within a text of the horizon.
+
+    They take the bytes of the shortest; and where one ends and the next begins, the last byte of a round is followed by
+    the first of a round, which no token may hold more than a few times: 30 words of 128 bytes are not one token.
+    """
+    cdef int32_t shortest = shortest_round(nfa, index), rounds = horizon.n_bytes // shortest
+    if shortest > 1 and rounds > FEW_ROUNDS:
+        found = nfa.round_bytes.get(index)
+        if found is None:
+            found = nfa.round_bytes[index] = ends_and_begins(nfa, index)
+        if found:
+            rounds = min(rounds, horizon.most_turns(found[0], found[1]))
+    return rounds
+
+
+cdef tuple ends_and_begins(Nfa nfa, int32_t index):
+    """The bytes with which rounds of a loop end, and those with which they begin: 256 flags each; () if not known."""
+    cdef int32_t state, k, byte
+    cdef NfaState* node
+    begins, ends = bytearray(256), bytearray(256)
+    body = [nfa.loops[index].entry]
+    reached = set(body)
+    first = set(without_a_byte(nfa, index, nfa.loops[index].entry))
+    for state in body:                                 # grows while it is read
+        if len(reached) > MAX_BODY:
+            return ()
+        for item in without_a_byte(nfa, index, state):
+            if nfa.states[item].loop == index and state == nfa.loops[index].entry:
+                return ()                              # a round of no bytes
+            node = &nfa.states[item]
+            for k in range(node.edge, node.edge + node.n_edges):
+                target = nfa.edges[k].target
+                if nfa.edges[k].low > nfa.edges[k].high or target < 0:
+                    continue
+                is_end = any(nfa.states[other].loop == index for other in without_a_byte(nfa, index, target))
+                for byte in range(nfa.edges[k].low, nfa.edges[k].high + 1):
+                    begins[byte] |= item in first
+                    ends[byte] |= is_end
+                if target not in reached:
+                    reached.add(target)
+                    body.append(target)
+    return bytes(ends), bytes(begins)
+
+
+cdef list without_a_byte(Nfa nfa, int32_t index, int32_t origin):
+    """The states that one inside a loop reaches without a byte: through inner loops, and to the end of a round."""
+    cdef int32_t state, k, item
+    found, waiting, reached = [], [origin], {origin}
+    for state in waiting:                              # grows while it is read
+        if nfa.states[state].closure < 0:
+            nfa.close(state)
+        for k in range(nfa.states[state].closure, nfa.states[state].closure + nfa.states[state].n_closure):
+            item = nfa.closures[k]
+            found.append(item)
+            if nfa.states[item].loop > index:         # an inner loop may go on, or be left
+                for other in (nfa.loops[nfa.states[item].loop].entry, nfa.loops[nfa.states[item].loop].exit):
+                    if other >= 0 and other not in reached:
+                        reached.add(other)
+                        waiting.append(other)
+    return found
+
+
+cdef int32_t shortest_round(Nfa nfa, int32_t index) except -1:
+    """Bytes that every round of a loop takes at least, as far as they are counted.  Breadth first through its body."""
+    cdef NfaLoop* loop = &nfa.loops[index]
+    cdef NfaState* node
+    cdef int32_t n_bytes, state, k, item
+    if loop.shortest:
+        return loop.shortest
+    loop.shortest = 1
+    if loop.entry == NO_STATE:
+        return 1
+    reached, layer = set(), [loop.entry]
+    for n_bytes in range(MAX_SHORTEST + 1):
+        for state in layer:                            # grows while it is read
+            if state < 0:
+                continue
+            if nfa.states[state].closure < 0:
+                nfa.close(state)
+            for k in range(nfa.states[state].closure, nfa.states[state].closure + nfa.states[state].n_closure):
+                item = nfa.closures[k]
+                if nfa.states[item].loop == index and n_bytes:
+                    return loop.shortest
+                if item not in reached:
+                    reached.add(item)
+                    if nfa.states[item].loop > index:          # an inner loop may go on, or be left
+                        layer += [nfa.loops[nfa.states[item].loop].entry, nfa.loops[nfa.states[item].loop].exit]
+        if len(reached) > MAX_BODY or n_bytes == MAX_SHORTEST:
+            break
+        loop.shortest = n_bytes + 1
+        targets = set()
+        for state in reached:
+            node = &nfa.states[state]
+            for k in range(node.n_edges):
+                if nfa.edges[node.edge + k].low <= nfa.edges[node.edge + k].high:
+                    targets.add(nfa.edges[node.edge + k].target)
+        layer, reached = list(targets), set()
+    return loop.shortest
