@@ -64,6 +64,7 @@ class Document:
     n_declared: int = 0  # nodes of the schema itself; those from here on are of constant_set
     _numbers: dict[tuple[int, Scope, int], int] = field(default_factory=dict)  # content or -id, scope, rank -> node
     _constants: dict[frozenset[Any], int] = field(default_factory=dict)  # values -> node that holds for them
+    values_of: dict[int, frozenset[Any]] = field(default_factory=dict)  # and back
     _waiting: list[tuple[int, Place]] = field(default_factory=list)
     _kept: list[Any] = field(default_factory=list)  # raw values whose ids are in _numbers
 
@@ -121,6 +122,7 @@ class Document:
             from guided.schema.reader import fill_constants
 
             number = self._constants[values] = self.new_node("")
+            self.values_of[number] = values
             fill_constants(self, self.nodes[number], [plain(value) for value in values])
         return number
 

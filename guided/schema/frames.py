@@ -280,8 +280,8 @@ class Frames:
             plain = self._plain_keys(frame, only_one=True)
             if plain is not None:
                 return bool(plain[0] or plain[1])
-            numbers, others = self._sure(frame)
-            if numbers or others:
+            answers = self.choice(frame)
+            if answers is not None and self.sure_keys.any_of(self.projected(frame, answers)):
                 return True
             return any(True for _ in self._others(frame)) or any(True for _ in self._numbers(frame))
         return any(self.keys(frame))

@@ -42,6 +42,11 @@ class Glance:
                 self._known[goal] = found
         return found
 
+    def is_endless_object(self, goal: Goal) -> bool:
+        """Whether a goal takes nothing but objects, and more of them than any list has."""
+        types = self.nodes[goal[0]].types if len(goal) == 1 and goal[0] > 0 else None
+        return types == frozenset(("object",)) and self.is_endless(goal)
+
     def _is_a_list(self, number: int) -> bool:
         """Whether a node takes a list of values at most: an enum or const, or values that were written."""
         return number >= self.document.n_declared or self.nodes[number].constants is not None
@@ -125,9 +130,29 @@ class Glance:
     def _has_plain_members(self, number: int, depth: int) -> bool:
         """Whether an object is asked for nothing but some members, which have values at a look."""
         node = self.nodes[number]
-        if node.all_of or not node.is_conjunction() or not node.asks_for_members_only():
+        needed = None if node.all_of else self._needed(node)
+        if needed is None or not node.asks_for_members_only():
             return False
-        return all(self._has_value(sub, depth) for name in node.required for sub in node.property(name, NO_TESTS))
+        return all(self._has_value(sub, depth) for name in needed for sub in node.property(name, NO_TESTS))
+
+    def _needed(self, node: SchemaNode) -> tuple[str, ...] | None:
+        """The names of an object that are enough, with one alternative of each anyOf that asks for names alone."""
+        if not node.any_of:
+            return node.required if node.is_conjunction() else None
+        if node.one_of or node.negated is not None or node.condition is not None or node.max_properties is not None:
+            return None
+        needed = node.required
+        for group in node.any_of:
+            names = next((self.nodes[part].required for part in group if self._asks_for_names(part)), None)
+            if names is None:
+                return None
+            needed += names
+        return needed
+
+    def _asks_for_names(self, number: int) -> bool:
+        node = self.nodes[number]
+        is_alone = node.is_conjunction() and not node.all_of and node.properties is None and node.additional is None
+        return is_alone and node.max_properties is None and node.asks_for_members_only()
 
     def _has_value(self, number: int, depth: int) -> bool:
         return number == ANYTHING or (number != NOTHING and self.is_inhabited((number,), depth - 1))
@@ -155,7 +180,7 @@ class Glance:
             return False
         if node.max_properties is None and node.additional in (None, ANYTHING):
             return True
-        names = (node.properties or ()) if node.max_properties is None else node.required
+        names = node.required if node.max_properties is not None else (node.properties or ())
         return any(
             sub == ANYTHING or (sub != NOTHING and self.is_endless((sub,), depth - 1))
             for name in names

@@ -70,6 +70,13 @@ class SureKeys:
             found = residual.facts["sure keys"] = frozenset(numbers), others
         return found
 
+    def any_of(self, residual: Residual) -> bool:
+        """Whether there is such a key; the first way that has one tells."""
+        if "sure keys" in residual.facts:
+            return any(residual.facts["sure keys"])
+        numbers: set[int] = set()
+        return any(self._add(way, numbers) or numbers for way in self._ways(residual))
+
     def _ways(self, residual: Residual) -> Iterator[Way]:
         """The plain ways of finishing an object, each found once."""
         if "ways" not in residual.facts:

@@ -123,6 +123,10 @@ class ValueLexers:
                 yield self.structure.brackets(tuple(labels))
 
     def _opening(self, link: Link, kind: str) -> Opening:
+        if kind == "object" and len(link.questions) == 1:
+            known = self._opening_among_others(link.questions[0])
+            if known is not None:
+                return known
         if self.locations.goal_formula(link.questions[0], kind) == FALSE:
             return False, False
         frame = self.frames.opened(link, kind)
@@ -130,6 +134,16 @@ class ValueLexers:
             return False, False
         may_be_empty = self.frames.suffices(link, self.frames.residuals.closed(frame.residual))
         return may_be_empty, self.frames.item(frame) is not None if kind == "array" else self.frames.has_keys(frame)
+
+    def _opening_among_others(self, goal: Goal) -> Opening | None:
+        """How an object may begin that must only differ from some that were written; None of other goals."""
+        values_of = self.frames.document.values_of
+        others = [-number for number in goal if -number in values_of]
+        wanted = tuple(number for number in goal if -number not in values_of)
+        if not others or not self.frames.analysis.glance.is_endless_object(wanted):
+            return None
+        may_be_empty, _ = self._opening(self.frames.link(None, None, (), (wanted,)), "object")
+        return may_be_empty and not any(("object", frozenset()) in values_of[number] for number in others), True
 
     # ---- strings and numbers ----
 

@@ -49,6 +49,27 @@ ALTERNATIVES = [
     {"oneOf": [{"enum": ["a", "ab"]}, {"enum": ["b", "ab", "n"]}, {"type": "integer"}]},
     {"type": "object", "propertyNames": {"enum": ["a", "ab"]}, "anyOf": [{"required": ["a"]}, {"minProperties": 2}]},
     {"$ref": "#/$defs/x", "$defs": {"x": {"type": "object", "properties": {"a": {"$ref": "#/$defs/x"}}}}},
+    {"type": "array", "uniqueItems": True, "items": {"type": "object", "properties": {"a": {"type": "string"}}}},
+    {"type": "array", "uniqueItems": True, "maxItems": 2, "items": {"type": "string", "minLength": 1}},
+    {"type": "array", "uniqueItems": True, "minItems": 3, "items": {"type": ["integer", "boolean"]}},
+    {
+        "type": "array",
+        "uniqueItems": True,
+        "items": {
+            "type": "object",
+            "properties": {"a": {"type": "array", "uniqueItems": True}, "b": {"type": "boolean"}},
+            "anyOf": [{"required": ["a"]}, {"required": ["b"]}],
+            "additionalProperties": False,
+        },
+    },
+    {"type": "array", "uniqueItems": True, "items": {"anyOf": [{"type": "boolean"}, {"type": "object"}]}},
+    {"oneOf": [{"type": "array", "minItems": 2, "items": {"pattern": "^a"}}, {"type": "object"}, {"minimum": 3}]},
+    {
+        "type": "object",
+        "properties": {"a": {"type": "integer", "minimum": 2, "maximum": 3}, "b": {"minLength": 3, "maxLength": 2}},
+        "anyOf": [{"required": ["b"]}, {"required": ["a", "k"]}],
+    },
+    {"allOf": [{"type": ["string", "null"]}, {"not": {"enum": ["a", "b"]}}, {"enum": ["a", "k"]}]},
 ]
 
 
@@ -69,13 +90,15 @@ def compare(schema, order, rng, monkeypatch) -> bool:
     """Masks along random documents, made with and without short cuts; False if nothing fits or it is refused."""
     try:
         quick = json_schema(schema, order=order)
-        texts = [random_walk(quick.recognizer(), rng, most=25, stop=0.2) for _ in range(3)]
+        texts = [random_walk(quick.recognizer(), rng, most=40, stop=0.2) for _ in range(3)]
     except (ConstraintError, UnsupportedSchema, LimitExceeded):
         return False
     with monkeypatch.context() as patch:
         patch.setattr(SureKeys, "of", lambda self, residual: (frozenset(), False))
         patch.setattr(SureKeys, "lives", lambda self, residual: False)
         patch.setattr(Glance, "is_inhabited", lambda self, goal: False)
+        patch.setattr(Glance, "is_endless", lambda self, goal: False)
+        patch.setattr(value_lexers.ValueLexers, "_opening_among_others", lambda self, goal: None)
         patch.setattr(Members, "_is_plainly_met", lambda self, formula, kind: False)
         patch.setattr(Scalars, "listed_texts", lambda self, formulas: None)
         patch.setattr(Scalars, "listed", lambda self, formula: None)
