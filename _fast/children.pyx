@@ -65,10 +65,16 @@ cdef class Children:
             turn.end = self.first[parent + 1]              # all that a node has
         elif end_node < trie.n_nodes and trie.depth[end_node] == trie.depth[first_node]:
             turn.end = self.entry[end_node]                # up to a sibling
-        else:                                              # up to the last; then come children of an earlier one
-            while turn.end < trie.n_nodes - 1 and self.node[turn.end - 1] < self.node[turn.end] < end_node:
+        else:                                              # up to the last; behind it lie nodes that are deeper, or beyond
+            while (turn.end < trie.n_nodes - 1 and self.node[turn.end] < end_node
+                    and trie.depth[self.node[turn.end]] == trie.depth[first_node]):
                 turn.end += 1
         return turn
+
+    def siblings(self, Trie trie, int32_t first_node, int32_t end_node) -> list:
+        """The nodes of a run of siblings, for tests."""
+        cdef Turn turn = self.run(trie, first_node, end_node)
+        return [self.node[place] for place in range(turn.next, turn.end)]
 
 
 cdef Children children_of(Trie trie):

@@ -62,7 +62,7 @@ cdef class FilteredIndex(Index):
         if state < 0 or not 0 <= token < self.trie.n_tokens:
             return DEAD_STATE
         row = self.row(state)
-        if not (self.rows.at(row)[token >> 5] >> (token & 31)) & 1:
+        if not self.rows.has(row, token):
             return DEAD_STATE
         here, rule = self.pairs[state]
         inner = self.inner.after_token(here, token)

@@ -193,7 +193,7 @@ cdef class GrammarIndex(Index):
                 return found
             if self.is_decided(canonical):
                 return self.rows.share(state, found)
-            memcpy(fresh, self.rows.at(found), <size_t>self.n_words * sizeof(word_t))
+            self.rows.copy_to(found, fresh)
             self.resolve(grammar, state, canonical, fresh)
             self.decide_end(state, fresh)
             return self.rows.add(state, fresh)
@@ -244,14 +244,10 @@ cdef class GrammarIndex(Index):
 
     cdef int unite(self, Grammar grammar, tuple pairs, word_t* mask, Doubts doubts) except -1:
         """Add the rows of several hypotheses; doubts : told whether some have doubts, may be None."""
-        cdef int32_t word
         cdef state_t one
-        cdef const word_t* row
         for pair in pairs:
             one = grammar.intern((pair,))
-            row = self.rows.at(self.row(one))
-            for word in range(self.n_words):
-                mask[word] |= row[word]
+            self.rows.add_to(self.row(one), mask)
             if doubts is not None and grammar.saturate(one, None) == one and one in self.doubts:
                 doubts.after_end = True
         return 0

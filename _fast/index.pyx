@@ -112,14 +112,14 @@ cdef class Index:
         if found == NO_ROW:
             begun = self.rows.begin()
             try:
-                self.fill(canonical, self.rows.at(begun))
+                self.fill(canonical, self.rows.slot_at(begun))
                 if canonical == state:                 # its own text may decide: states that follow it were made to share
                     for token in self.doubtful.get(canonical, ()):
                         if self.after_token(canonical, token) != DEAD_STATE:
-                            set_bit(self.rows.at(begun), token)
+                            set_bit(self.rows.slot_at(begun), token)
                 if self.recognizer.accepting[canonical]:
                     for token in self.eos_ids:
-                        set_bit(self.rows.at(begun), token)
+                        set_bit(self.rows.slot_at(begun), token)
             except:
                 self.rows.abandon(begun)
                 raise
@@ -129,7 +129,7 @@ cdef class Index:
         doubtful = self.doubtful.get(canonical)
         if not doubtful:
             return self.rows.share(state, found)
-        memcpy(self.scratch, self.rows.at(found), <size_t>self.n_words * sizeof(word_t))
+        self.rows.copy_to(found, self.scratch)
         for token in doubtful:
             if self.after_token(state, token) != DEAD_STATE:
                 set_bit(self.scratch, token)
@@ -154,7 +154,7 @@ cdef class Index:
         if state < 0:
             memset(&out[0], 0, <size_t>self.n_words * sizeof(word_t))
         else:
-            memcpy(&out[0], self.rows.at(self.row(state)), <size_t>self.n_words * sizeof(word_t))
+            self.rows.copy_to(self.row(state), &out[0])
         return 0
 
     # --- closure: can the text be finished in so many tokens? ------------------------------------------------------

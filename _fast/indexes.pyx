@@ -18,7 +18,7 @@ cdef class ProductIndex(Index):
         cdef bint both = (<Product>self.recognizer).both
         left, right = (<Product>self.recognizer).pairs[state]
         if left >= 0:
-            memcpy(mask, self.left.rows.at(self.left.row(left)), <size_t>self.n_words * sizeof(word_t))
+            self.left.rows.copy_to(self.left.row(left), mask)
         if right >= 0:
             row = self.right.rows.at(self.right.row(right))
             for word in range(self.n_words):

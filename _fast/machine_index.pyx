@@ -28,6 +28,20 @@ cdef class MachineIndex(Index):
         free(self.turns)
         free(self.rest_turns)
 
+    cdef state_t after_token(self, state_t state, token_t token) except? FAILED_STATE:
+        """As Index does, but the places inside a token are no states: nobody asks for their masks."""
+        cdef Machine machine = <Machine>self.recognizer
+        cdef Trie trie = self.trie
+        cdef Place place
+        cdef uint32_t position
+        if state < 0 or not 0 <= token < trie.n_tokens or trie.offset[token] == trie.offset[token + 1]:
+            return Index.after_token(self, state, token)
+        place = machine.places[state]
+        for position in range(trie.offset[token], trie.offset[token + 1]):
+            if machine.move(&place, trie.text[position]) != 1:
+                return DEAD_STATE
+        return machine.intern(&place)
+
     cdef LexerIndex lexemes_of(self, Recognizer lexer):
         """What every token does to a lexer."""
         found = self.lexer_indexes.get(lexer)
@@ -188,7 +202,7 @@ cdef class MachineIndex(Index):
         doubtful = []
         if machine.fall_back(&there):
             other = machine.saturate(machine.intern(&there), horizon_of(trie))
-            memcpy(mask, self.rows.at(self.row(other)), <size_t>self.n_words * sizeof(word_t))
+            self.rows.copy_to(self.row(other), mask)
             for token in self.eos_ids:                 # whether the text may end is for the state itself to say
                 clear_bit(mask, token)
             doubtful.extend(self.doubtful.get(other, ()))

@@ -150,7 +150,7 @@ def fill_masks(list matchers, word_t[:, ::1] out) -> None:
     """
     cdef Matcher matcher
     cdef Index index
-    cdef int32_t row, n_rows = <int32_t>len(matchers), n_words
+    cdef int32_t row, number, n_rows = <int32_t>len(matchers), n_words
     cdef size_t row_bytes
     cdef const word_t** sources
     if out.shape[0] != n_rows:
@@ -171,12 +171,19 @@ def fill_masks(list matchers, word_t[:, ::1] out) -> None:
                 raise ValueError(f"the masks of matcher {row} have {index.n_words:,} words, `out` has {n_words:,}")
             index.rows.pins += 1                   # rows made for later matchers must not drop this one
             pinned.append(index)
-            sources[row] = NULL if matcher.here < 0 else index.rows.at(index.row(matcher.here))
+            sources[row] = NULL
+            if matcher.here >= 0:
+                number = index.row(matcher.here)
+                if index.rows.rows[number].slot == NO_ROW:        # a few words: written at once
+                    index.rows.copy_to(number, &out[row, 0])
+                    sources[row] = &out[row, 0]
+                else:
+                    sources[row] = index.rows.at(number)
         with nogil:
             for row in range(n_rows):
                 if sources[row] == NULL:
                     memset(&out[row, 0], 0, row_bytes)
-                else:
+                elif sources[row] != &out[row, 0]:
                     memcpy(&out[row, 0], sources[row], row_bytes)
     finally:
         for index in pinned:

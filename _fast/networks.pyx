@@ -96,9 +96,7 @@ cdef class NetworkIndex(Index):
     cdef int fill(self, state_t state, word_t* mask) except -1:
         cdef Network network = <Network>self.recognizer
         cdef tuple items = <tuple>network.items[state]
-        cdef int32_t word
         cdef state_t one
-        cdef const word_t* row
         cdef token_t token
         doubtful = set()
         if len(items) == 1 and items[0] >= 0:
@@ -107,9 +105,7 @@ cdef class NetworkIndex(Index):
             for item in items:
                 if item >= 0:
                     one = network.single(item >> 32, <state_t>(item & 0xFFFFFFFF))
-                    row = self.rows.at(self.row(one))
-                    for word in range(self.n_words):
-                        mask[word] |= row[word]
+                    self.rows.add_to(self.row(one), mask)
                     doubtful.update(self.doubtful.get(one, ()))
         for token in self.eos_ids:                     # EOS is decided by the network
             clear_bit(mask, token)
@@ -131,7 +127,7 @@ cdef class NetworkIndex(Index):
         if found is None or self.is_over():
             found = self.indexes[part] = make_index(part, self.vocab, self.part_bytes)
         index = <Index>found
-        memcpy(mask, index.rows.at(index.row(inner)), <size_t>self.n_words * sizeof(word_t))
+        index.rows.copy_to(index.row(inner), mask)
         doubtful.update(index.doubtful_tokens(inner))
         begins = network.bytes_after(position)
         if begins:
@@ -149,10 +145,10 @@ cdef class NetworkIndex(Index):
     cdef bint is_over(self) except -1:
         """Whether the parts' masks have become too many; if so, all are dropped."""
         cdef Index index
-        cdef int64_t n_rows = 0
+        cdef int64_t n_bytes = 0
         for index in self.indexes.values():
-            n_rows += index.rows.n_rows
-        if n_rows * self.n_words * <int64_t>sizeof(word_t) > self.part_bytes:
+            n_bytes += index.rows.n_bytes()
+        if n_bytes > self.part_bytes:
             self.indexes.clear()
             return True
         return False

@@ -1,6 +1,8 @@
 # RowStore: the finished masks of one index, one row a state, equal rows stored once.  Uses: types.
 #
-# Rows live in blocks that never move, so that a batch can be copied without the GIL.  When the byte limit is reached,
+# Rows of few tokens (inside a key, behind a value) are lists of their words that are not 0: 16 KB of zeros, to be written,
+# hashed, compared and read again, cost more than to find out which tokens they are.  All others are *long*.
+# Long rows live in blocks that never move, so that a batch can be copied without the GIL.  When the byte limit is reached,
 # all rows are dropped and made anew when asked for (the policy of RE2's automaton cache: no bookkeeping on a hit);
 # `pins` holds that off while a copy without the GIL is under way.
 
@@ -59,23 +61,66 @@ cdef void give_block(word_t* block, int32_t n_words) noexcept:
     n_spare_blocks += 1
 
 
+cdef enum:
+    MAX_LISTED = 96               # words of a row that is listed
+
+
+cdef struct Row:
+    int32_t slot                  # where a long row lies, or NO_ROW
+    int32_t first                 # else: its words are listed[first .. first + n_listed)
+    int32_t n_listed
+
+
+cdef struct ListedWord:
+    int32_t place                 # in the row
+    word_t word
+
+
+cdef inline int32_t list_words(const word_t* content, int32_t n_words, ListedWord* found) noexcept nogil:
+    """The words that are not 0, into found[MAX_LISTED]; returns how many, or MAX_LISTED + 1 if they are too many."""
+    cdef int32_t number = 0, lane, n_found = 0
+    cdef word_t together
+    while number < n_words:
+        together = 0
+        if number + 16 <= n_words:
+            for lane in range(16):
+                together |= content[number + lane]
+            if together == 0:
+                number += 16
+                continue
+        for lane in range(number, min(number + 16, n_words)):
+            if content[lane] != 0:
+                if n_found == MAX_LISTED:
+                    return MAX_LISTED + 1
+                found[n_found] = ListedWord(lane, content[lane])
+                n_found += 1
+        number += 16
+    return n_found
+
+
 cdef class RowStore:
     """Mask rows by state."""
     cdef int32_t n_words         # words a row
     cdef int32_t n_rows          # rows in use
-    cdef int32_t max_rows        # rows that fit the byte limit, at least 4
+    cdef int32_t n_slots         # places for long rows in use
+    cdef int64_t max_words       # words of memory that the rows may take, of at least 4 long ones
     cdef int32_t n_blocks        # blocks allocated
     cdef int32_t n_numbered      # length of row_of
     cdef int32_t pins            # copies without the GIL, and rows begun, that are under way
     cdef word_t** blocks         # [n_blocks][ROWS_PER_BLOCK, n_words]
+    cdef Row* rows               # [n_rows]
+    cdef int32_t rows_capacity
+    cdef ListedWord* listed      # [n_listed]
+    cdef int32_t n_listed, listed_capacity
     cdef int32_t* row_of         # state -> row, NO_ROW where none is made
     cdef dict by_hash            # content hash -> row numbers
-    cdef list unused             # rows that were begun for nothing
+    cdef list unused             # slots that are free
+    cdef list clean              # slots that are free and hold zeros
 
     def __cinit__(self, int32_t n_words, int64_t max_bytes):
         self.n_words = n_words
-        self.max_rows = <int32_t>max(4, min(max_bytes // (4 * max(n_words, 1)), 2**30))
-        self.by_hash, self.unused = {}, []
+        self.max_words = max(4 * <int64_t>n_words, max_bytes // 4)
+        self.by_hash, self.unused, self.clean = {}, [], []
 
     def __dealloc__(self):
         cdef int32_t block
@@ -83,9 +128,62 @@ cdef class RowStore:
             give_block(self.blocks[block], self.n_words)
         free(self.blocks)
         free(self.row_of)
+        free(self.rows)
+        free(self.listed)
 
-    cdef inline word_t* at(self, int32_t row) noexcept nogil:
-        return self.blocks[row // ROWS_PER_BLOCK] + <size_t>(row % ROWS_PER_BLOCK) * self.n_words
+    cdef int64_t n_bytes(self) noexcept:
+        """Memory of the rows."""
+        return (<int64_t>self.n_slots * self.n_words + 2 * <int64_t>self.n_listed) * <int64_t>sizeof(word_t)
+
+    cdef inline word_t* slot_at(self, int32_t slot) noexcept nogil:
+        return self.blocks[slot // ROWS_PER_BLOCK] + <size_t>(slot % ROWS_PER_BLOCK) * self.n_words
+
+    cdef word_t* at(self, int32_t row) except NULL:
+        """The words of a row, which is long from now on."""
+        cdef Row about = self.rows[row]
+        cdef int32_t number
+        cdef word_t* words
+        if about.slot == NO_ROW:
+            about.slot = self.rows[row].slot = self.free_slot()
+            words = self.slot_at(about.slot)
+            for number in range(about.first, about.first + about.n_listed):
+                words[self.listed[number].place] = self.listed[number].word
+        return self.slot_at(about.slot)
+
+    cdef void copy_to(self, int32_t row, word_t* out) noexcept nogil:
+        """Write a row to memory of n_words words."""
+        cdef Row about = self.rows[row]
+        cdef int32_t number
+        if about.slot != NO_ROW:
+            memcpy(out, self.slot_at(about.slot), <size_t>self.n_words * sizeof(word_t))
+            return
+        memset(out, 0, <size_t>self.n_words * sizeof(word_t))
+        for number in range(about.first, about.first + about.n_listed):
+            out[self.listed[number].place] = self.listed[number].word
+
+    cdef void add_to(self, int32_t row, word_t* mask) noexcept nogil:
+        """Set the bits of a row in a mask."""
+        cdef Row about = self.rows[row]
+        cdef const word_t* words
+        cdef int32_t number
+        if about.slot == NO_ROW:
+            for number in range(about.first, about.first + about.n_listed):
+                mask[self.listed[number].place] |= self.listed[number].word
+            return
+        words = self.slot_at(about.slot)
+        for number in range(self.n_words):
+            mask[number] |= words[number]
+
+    cdef bint has(self, int32_t row, token_t token) noexcept nogil:
+        """Whether a token's bit is set."""
+        cdef Row about = self.rows[row]
+        cdef int32_t number
+        if about.slot != NO_ROW:
+            return (self.slot_at(about.slot)[token >> 5] >> (token & 31)) & 1
+        for number in range(about.first, about.first + about.n_listed):
+            if self.listed[number].place == token >> 5:
+                return (self.listed[number].word >> (token & 31)) & 1
+        return False
 
     cdef inline int32_t find(self, state_t state) noexcept nogil:
         """The row of `state`, or NO_ROW."""
@@ -106,17 +204,17 @@ cdef class RowStore:
         self.row_of[state] = row
         return row
 
-    cdef int32_t begin(self) except -2:
-        """A row of zeros to be filled, then given to `keep` or `abandon`; until then no row is dropped."""
+    cdef int32_t free_slot(self) except -2:
+        """The number of a slot of zeros."""
         cdef word_t** blocks
-        cdef int32_t row
-        if self.n_rows - <int32_t>len(self.unused) >= self.max_rows and self.pins == 0:
-            self.drop()
+        cdef int32_t slot
+        if self.clean:
+            return self.clean.pop()
         if self.unused:
-            row = self.unused.pop()
+            slot = self.unused.pop()
         else:
-            row = self.n_rows
-            if row == self.n_blocks * ROWS_PER_BLOCK:
+            slot = self.n_slots
+            if slot == self.n_blocks * ROWS_PER_BLOCK:
                 blocks = <word_t**>realloc(self.blocks, <size_t>(self.n_blocks + 1) * sizeof(word_t*))
                 if blocks == NULL:
                     raise MemoryError()
@@ -125,39 +223,80 @@ cdef class RowStore:
                 if blocks[self.n_blocks] == NULL:
                     raise MemoryError()
                 self.n_blocks += 1
-            self.n_rows += 1
+            self.n_slots += 1
+        memset(self.slot_at(slot), 0, <size_t>self.n_words * sizeof(word_t))
+        return slot
+
+    cdef int32_t begin(self) except -2:
+        """A slot of zeros to be filled, then given to `keep` or `abandon`; until then no row is dropped."""
+        cdef int64_t n_long = self.n_slots - <int64_t>len(self.unused) - <int64_t>len(self.clean)
+        cdef int32_t slot
+        if self.pins == 0 and (n_long + 1) * self.n_words + 2 * <int64_t>self.n_listed > self.max_words:
+            self.drop()
+        slot = self.free_slot()
         self.pins += 1
-        memset(self.at(row), 0, <size_t>self.n_words * sizeof(word_t))
-        return row
+        return slot
 
-    cdef int32_t keep(self, state_t state, int32_t row) except -2:
+    cdef int32_t keep(self, state_t state, int32_t slot) except -2:
         """Give `state` the row that was begun, or an equal one."""
-        cdef int32_t other
-        same = self.by_hash.setdefault(digest_of(self.at(row), self.n_words), [])
+        cdef ListedWord[MAX_LISTED] found
+        cdef word_t* words = self.slot_at(slot)
+        cdef int32_t n_found = list_words(words, self.n_words, found), other, number
+        cdef uint64_t digest = 0xCBF29CE484222325U
+        if n_found <= MAX_LISTED:
+            for number in range(n_found):
+                words[found[number].place] = 0
+                digest = (digest ^ (<uint64_t>found[number].place << 32 | found[number].word)) * 0x9E3779B97F4A7C15U
+                digest ^= digest >> 29
+            self.pins -= 1
+            self.clean.append(slot)
+            slot = NO_ROW
+        else:
+            digest = digest_of(words, self.n_words)
+        same = self.by_hash.setdefault(digest, [])
         for other in same:
-            if memcmp(self.at(other), self.at(row), <size_t>self.n_words * sizeof(word_t)) == 0:
-                self.abandon(row)
+            if self.is_equal(other, words if slot != NO_ROW else NULL, found, n_found):
+                if slot != NO_ROW:
+                    self.abandon(slot)
                 return self.share(state, other)
-        self.pins -= 1
-        same.append(row)
-        return self.share(state, row)
+        self.rows = <Row*>grow(self.rows, self.n_rows + 1, &self.rows_capacity, sizeof(Row))
+        self.rows[self.n_rows] = Row(slot, self.n_listed, n_found if slot == NO_ROW else 0)
+        if slot == NO_ROW:
+            self.listed = <ListedWord*>grow(self.listed, self.n_listed + n_found, &self.listed_capacity, sizeof(ListedWord))
+            memcpy(self.listed + self.n_listed, found, <size_t>n_found * sizeof(ListedWord))
+            self.n_listed += n_found
+        else:
+            self.pins -= 1
+        same.append(self.n_rows)
+        self.n_rows += 1
+        return self.share(state, self.n_rows - 1)
 
-    cdef void abandon(self, int32_t row):
-        """Use a row that was begun for something else."""
+    cdef bint is_equal(self, int32_t row, const word_t* words, const ListedWord* found, int32_t n_found) noexcept:
+        """Whether a row holds these words: `words`, or those listed where that is NULL."""
+        cdef Row about = self.rows[row]
+        if words != NULL:
+            return about.n_listed == 0 and about.slot != NO_ROW and memcmp(
+                self.slot_at(about.slot), words, <size_t>self.n_words * sizeof(word_t)) == 0
+        return about.n_listed == n_found and (n_found > 0 or about.slot == NO_ROW) and memcmp(
+            self.listed + about.first, found, <size_t>n_found * sizeof(ListedWord)) == 0
+
+    cdef void abandon(self, int32_t slot):
+        """Use a slot that was begun for something else."""
         self.pins -= 1
-        self.unused.append(row)
+        self.unused.append(slot)
 
     cdef int32_t add(self, state_t state, const word_t* content) except -2:
         """Store a mask for `state`; an equal one is shared."""
-        cdef int32_t row = self.begin()
-        memcpy(self.at(row), content, <size_t>self.n_words * sizeof(word_t))
-        return self.keep(state, row)
+        cdef int32_t slot = self.begin()
+        memcpy(self.slot_at(slot), content, <size_t>self.n_words * sizeof(word_t))
+        return self.keep(state, slot)
 
     cdef void drop(self):
         """Forget all rows; their memory is used again."""
         cdef int32_t number
         for number in range(self.n_numbered):
             self.row_of[number] = NO_ROW
-        self.n_rows = 0
+        self.n_rows = self.n_listed = self.n_slots = 0
         self.by_hash.clear()
         self.unused.clear()
+        self.clean.clear()

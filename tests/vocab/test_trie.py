@@ -6,7 +6,7 @@ from array import array
 
 import pytest
 
-from guided._fast import Trie
+from guided._fast import Children, Trie
 from guided.errors import VocabularyError
 from tests.oracle.slow_trie import rows, slow_trie
 
@@ -97,3 +97,20 @@ def test_building_twice_is_refused():
     with pytest.raises(ValueError, match="built once"):
         trie.__init__([b"b"])
     assert trie.token_bytes(0) == b"a"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_runs_of_siblings_side_by_side_are_those_of_the_tree(seed):
+    rng = random.Random(seed)
+    tokens = [bytes(rng.choice(b"abc") for _ in range(rng.randint(1, 5))) for _ in range(rng.randint(1, 60))]
+    trie = Trie(tokens)
+    children = Children(trie)
+    for node in range(trie.n_nodes):
+        child, below = node + 1, []
+        while child < node + trie.node(node)[2]:
+            below.append(child)
+            child += trie.node(child)[2]
+        for first in range(len(below)):
+            for last in range(first, len(below)):
+                end = below[last] + trie.node(below[last])[2]
+                assert children.siblings(trie, below[first], end) == below[first : last + 1]
