@@ -80,16 +80,18 @@ class Glance:
             taken, n = self._kinds(part, depth - 1) if kinds else (kinds, 0)
             kinds &= taken
             n_enums += n
-        for group in (*node.any_of, *node.one_of):
-            looks = [self._kinds(part, depth - 1) for part in group] if kinds else []
-            if group in node.any_of:
-                kinds &= set().union(*(taken for taken, _ in looks))
-            else:  # a type that one alternative takes and the others are not about
-                kinds = {kind for kind in kinds if self._is_taken_once(kind, group, looks)}
+        for group in node.any_of if kinds else ():
+            looks = [self._kinds(part, depth - 1) for part in group]
+            kinds &= set().union(*(taken for taken, _ in looks))
+            n_enums += any(n for _, n in looks)
+        for group in node.one_of if kinds else ():
+            looks = [self._kinds(part, depth - 1) for part in group]
+            kinds = {kind for kind in kinds if self._is_taken_once(kind, group, looks)}
             n_enums += any(n for _, n in looks)
         return kinds, n_enums
 
     def _is_taken_once(self, kind: str, group: tuple[int, ...], looks: list[tuple[set[str], int]]) -> bool:
+        """Whether one alternative takes a type, and the others are not about it."""
         about = [index for index, part in enumerate(group) if self._is_about(part, kind)]
         return len(about) == 1 and kind in looks[about[0]][0]
 

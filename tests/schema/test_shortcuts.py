@@ -69,6 +69,11 @@ ALTERNATIVES = [
         "properties": {"a": {"type": "integer", "minimum": 2, "maximum": 3}, "b": {"minLength": 3, "maxLength": 2}},
         "anyOf": [{"required": ["b"]}, {"required": ["a", "k"]}],
     },
+    {
+        "anyOf": [{"$ref": "#/$defs/x"}, {"$ref": "#/$defs/y"}],
+        "oneOf": [{"$ref": "#/$defs/x"}, {"$ref": "#/$defs/y"}],
+        "$defs": {"x": {"type": "string"}, "y": {"maxLength": 1}},
+    },
     {"allOf": [{"type": ["string", "null"]}, {"not": {"enum": ["a", "b"]}}, {"enum": ["a", "k"]}]},
 ]
 
