@@ -3,7 +3,8 @@
 
 cdef enum:
     MAX_SHORTEST = 16   # bytes of a round that are counted
-    FEW_ROUNDS = 8      # more of them are worth a look at the vocabulary
+    FEW_ROUNDS = 8      # more of them within the horizon, and
+    MANY_ROUNDS = 24    # more of them in all, are worth a look at the vocabulary
     MAX_BODY = 2_000    # places of a body that are looked at for that
 
 
@@ -14,7 +15,7 @@ cdef int32_t most_rounds(Nfa nfa, int32_t index, Horizon horizon) except -1:
     the first of a round, which no token may hold more than a few times: 30 words of 128 bytes are not one token.
     """
     cdef int32_t shortest = shortest_round(nfa, index), rounds = horizon.n_bytes // shortest
-    if shortest > 1 and rounds > FEW_ROUNDS:
+    if shortest > 1 and rounds > FEW_ROUNDS and max(nfa.loops[index].least, nfa.loops[index].most) > MANY_ROUNDS:
         found = nfa.round_bytes.get(index)
         if found is None:
             found = nfa.round_bytes[index] = ends_and_begins(nfa, index)
