@@ -24,12 +24,14 @@ class Glance:
 
     def __init__(self, document: Document) -> None:
         self.document, self.nodes = document, document.nodes
-        self._known: dict[Goal, bool] = {}
-        self._endless: dict[Goal, bool] = {}
+        # with the depth, and a "no" as well as a "yes": without it, wide schemas would take width ** depth looks
+        self._known: dict[tuple[Goal, int], bool] = {}
+        self._endless: dict[tuple[Goal, int], bool] = {}
+        self._taken: dict[tuple[int, int], tuple[frozenset[str], int]] = {}
 
     def is_inhabited(self, goal: Goal, depth: int = MAX_NEEDED) -> bool:
         """Whether a goal has a value, as far as a look tells."""
-        found = self._known.get(goal)
+        found = self._known.get((goal, depth))
         if found is None:
             found = self._takes_a_kind(goal, depth)
             if not found and depth and len(goal) == 1 and goal[0] > 0:
@@ -38,8 +40,7 @@ class Glance:
                 lists = [-number for number in goal if number < 0 and self._is_a_list(-number)]
                 wanted = tuple(number for number in goal if -number not in lists)
                 found = bool(lists) and (self.is_endless(wanted) or self._has_other_text(wanted, lists))
-            if found or depth == MAX_NEEDED:
-                self._known[goal] = found
+            self._known[goal, depth] = found
         return found
 
     def is_endless_object(self, goal: Goal) -> bool:
@@ -70,14 +71,20 @@ class Glance:
             n_enums += n
         return bool(kinds) and n_enums <= 1
 
-    def _kinds(self, number: int, depth: int) -> tuple[set[str], int]:
+    def _kinds(self, number: int, depth: int) -> tuple[frozenset[str], int]:
         """Types of which a node takes all scalars, or those of an enum, or `[]` or `{}`; and how many enums it has."""
+        found = self._taken.get((number, depth))
+        if found is None:
+            found = self._taken[number, depth] = self._find_kinds(number, depth)
+        return found
+
+    def _find_kinds(self, number: int, depth: int) -> tuple[frozenset[str], int]:
         node = self.nodes[number] if number > 0 and depth else NEVER
         if node.verdict is False or node.negated is not None or node.condition is not None:
-            return set(), 0
+            return frozenset(), 0
         kinds, n_enums = node.undemanding_types(), int(node.constants is not None)
         for part in node.all_of:
-            taken, n = self._kinds(part, depth - 1) if kinds else (kinds, 0)
+            taken, n = self._kinds(part, depth - 1)
             kinds &= taken
             n_enums += n
         for group in node.any_of if kinds else ():
@@ -88,9 +95,9 @@ class Glance:
             looks = [self._kinds(part, depth - 1) for part in group]
             kinds = {kind for kind in kinds if self._is_taken_once(kind, group, looks)}
             n_enums += any(n for _, n in looks)
-        return kinds, n_enums
+        return frozenset(kinds), n_enums
 
-    def _is_taken_once(self, kind: str, group: tuple[int, ...], looks: list[tuple[set[str], int]]) -> bool:
+    def _is_taken_once(self, kind: str, group: tuple[int, ...], looks: list[tuple[frozenset[str], int]]) -> bool:
         """Whether one alternative takes a type, and the others are not about it."""
         about = [index for index, part in enumerate(group) if self._is_about(part, kind)]
         return len(about) == 1 and kind in looks[about[0]][0]
@@ -163,7 +170,7 @@ class Glance:
 
     def is_endless(self, goal: Goal, depth: int = MAX_NEEDED) -> bool:
         """Whether a goal takes more values than any list has: scalars of a type, or objects with such a member."""
-        found = self._endless.get(goal)
+        found = self._endless.get((goal, depth))
         if found is None:
             kinds, waiting, reached = set(TYPES), list(goal), set(goal)
             while kinds and waiting:
@@ -172,8 +179,7 @@ class Glance:
                 waiting += [part for part in node.all_of if part not in reached]
                 reached.update(node.all_of)
             found = bool(kinds) or (depth > 0 and len(goal) == 1 and self._has_endless_member(goal[0], depth))
-            if found or depth == MAX_NEEDED:
-                self._endless[goal] = found
+            self._endless[goal, depth] = found
         return found
 
     def _has_endless_member(self, number: int, depth: int) -> bool:

@@ -158,10 +158,10 @@ def test_long_rounds_are_far_from_their_bounds_sooner() -> None:
 
 WORD = Repeat(chars("ab"), 1, None)
 WORDS = [
-    Concat((Repeat(Concat((WORD, Repeat(Literal(" "), 1, None))), 0, 9), WORD)),
-    Concat((Repeat(Concat((WORD, Literal(" "))), 3, 7), WORD)),
-    Repeat(Concat((WORD, Repeat(Concat((Literal(" "), Repeat(A, 0, 1))), 2, 12))), 1, 12),
-    Repeat(Concat((Repeat(Literal("ab"), 0, 1), Repeat(Literal(" a"), 0, 1))), 2, 12),
+    Concat((Repeat(Concat((WORD, Repeat(Literal(" "), 1, None))), 0, 30), WORD)),
+    Concat((Repeat(Concat((WORD, Literal(" "))), 3, 40), WORD)),
+    Repeat(Concat((WORD, Repeat(Concat((Literal(" "), Repeat(A, 0, 1))), 2, 40))), 1, 30),
+    Repeat(Concat((Repeat(Literal("ab"), 0, 1), Repeat(Literal(" a"), 0, 1))), 2, 50),
 ]
 
 
@@ -173,7 +173,7 @@ def test_saturated_states_cannot_be_told_apart_by_a_token(node: Node) -> None:
     horizon = _fast.TokenHorizon(60, _fast.Trie(tokens))
     for _ in range(200):
         state = dfa.start
-        for _ in range(rng.randint(0, 40)):
+        for _ in range(rng.randint(0, 120)):
             state = dfa.step(state, rng.choice(dfa.live_bytes(state) or b"a"))
             if state == _fast.DEAD or not dfa.live_bytes(state):
                 break

@@ -10,7 +10,7 @@ from guided import Matcher
 from guided.constraints.json_schema import json_schema
 from guided.errors import ConstraintError, LimitExceeded, UnsupportedSchema
 from guided.schema import value_lexers
-from guided.schema.document import Document
+from guided.schema.document import Document, Options, load
 from guided.schema.glance import Glance
 from guided.schema.members import Members
 from guided.schema.scalars import Scalars
@@ -91,6 +91,19 @@ def test_short_cuts_change_no_mask_of_random_schemas(order, monkeypatch):
         n_compared += compare(random_schema(rng), order, rng, monkeypatch)
 
 
+@pytest.mark.parametrize("keyword", ["anyOf", "oneOf", "properties"])
+def test_a_look_at_a_wide_and_deep_schema_is_bounded(keyword):
+    """40 ways to the next level at each of eight: 40 ** 6 looks, if each way were taken anew."""
+    levels = {"8": {"const": "k"}}
+    for level in range(8):
+        parts = [{"$ref": f"#/$defs/{level + 1}"} for _ in range(40)]
+        ways = {str(number): part for number, part in enumerate(parts)} if keyword == "properties" else parts
+        levels[str(level)] = {"type": "object", "additionalProperties": False, keyword: ways}
+    document = load({"$ref": "#/$defs/0", "$defs": levels}, Options())
+    assert not Glance(document).is_endless((document.root,))
+    assert Glance(document).is_inhabited((document.root,)) == (keyword == "properties")
+
+
 def compare(schema, order, rng, monkeypatch) -> bool:
     """Masks along random documents, made with and without short cuts; False if nothing fits or it is refused."""
     try:
@@ -100,6 +113,7 @@ def compare(schema, order, rng, monkeypatch) -> bool:
         return False
     with monkeypatch.context() as patch:
         patch.setattr(SureKeys, "of", lambda self, residual: (frozenset(), False))
+        patch.setattr(SureKeys, "any_of", lambda self, residual: False)
         patch.setattr(SureKeys, "lives", lambda self, residual: False)
         patch.setattr(Glance, "is_inhabited", lambda self, goal: False)
         patch.setattr(Glance, "is_endless", lambda self, goal: False)
