@@ -7,8 +7,8 @@ cdef class TokenHorizon(Horizon):
     cdef Trie trie
     cdef dict known               # (ends, begins) -> most_turns
 
-    def __init__(self, int32_t n_bytes, Trie trie):
-        self.trie, self.known = trie, {}
+    def __init__(self, Trie trie):
+        self.n_bytes, self.trie, self.known = trie.max_depth, trie, {}
 
     cdef int32_t most_turns(self, bytes ends, bytes begins) except -1:
         cdef Trie trie = self.trie
@@ -44,5 +44,5 @@ cdef enum:
 cdef Horizon horizon_of(Trie trie):
     """Made once for a trie."""
     if trie.horizon is None:
-        trie.horizon = TokenHorizon(trie.max_depth, trie)
+        trie.horizon = TokenHorizon(trie)
     return <Horizon>trie.horizon

@@ -171,19 +171,17 @@ def fill_masks(list matchers, word_t[:, ::1] out) -> None:
                 raise ValueError(f"the masks of matcher {row} have {index.n_words:,} words, `out` has {n_words:,}")
             index.rows.pins += 1                   # rows made for later matchers must not drop this one
             pinned.append(index)
-            sources[row] = NULL
-            if matcher.here >= 0:
-                number = index.row(matcher.here)
-                if index.rows.rows[number].slot == NO_ROW:        # a few words: written at once
-                    index.rows.copy_to(number, &out[row, 0])
-                    sources[row] = &out[row, 0]
-                else:
-                    sources[row] = index.rows.at(number)
+            sources[row] = NULL                    # for what is written at once: few words, or none
+            number = NO_ROW if matcher.here < 0 else index.row(matcher.here)
+            if number == NO_ROW:
+                memset(&out[row, 0], 0, row_bytes)
+            elif index.rows.is_listed(number):
+                index.rows.copy_to(number, &out[row, 0])
+            else:
+                sources[row] = index.rows.at(number)
         with nogil:
             for row in range(n_rows):
-                if sources[row] == NULL:
-                    memset(&out[row, 0], 0, row_bytes)
-                elif sources[row] != &out[row, 0]:
+                if sources[row] != NULL:
                     memcpy(&out[row, 0], sources[row], row_bytes)
     finally:
         for index in pinned:

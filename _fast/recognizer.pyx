@@ -17,8 +17,8 @@ cdef class Horizon:
     """How far ahead the states that share a mask must agree: by all texts of so many bytes."""
     cdef readonly int32_t n_bytes
 
-    def __cinit__(self, *about):
-        self.n_bytes = about[0]
+    def __init__(self, int32_t n_bytes):
+        self.n_bytes = n_bytes
 
     cdef int32_t most_turns(self, bytes ends, bytes begins) except -1:
         """The most bytes of one of the texts that are among `ends` and followed by one of `begins` (256 flags each)."""

@@ -26,48 +26,51 @@ cdef int32_t most_rounds(Nfa nfa, int32_t index, Horizon horizon) except -1:
 
 cdef tuple ends_and_begins(Nfa nfa, int32_t index):
     """The bytes with which rounds of a loop end, and those with which they begin: 256 flags each; () if not known."""
-    cdef int32_t state, k, byte
-    cdef NfaState* node
+    cdef int32_t state, item, k, byte
+    cdef NfaEdge* edge
     begins, ends = bytearray(256), bytearray(256)
-    body = [nfa.loops[index].entry]
-    reached = set(body)
-    first = set(without_a_byte(nfa, index, nfa.loops[index].entry))
+    first = without_a_byte(nfa, index, [nfa.loops[index].entry])
+    if is_round(nfa, index, first):                    # of no bytes
+        return ()
+    body, ways_on = [nfa.loops[index].entry], {nfa.loops[index].entry: first}
     for state in body:                                 # grows while it is read
-        if len(reached) > MAX_BODY:
+        if len(body) > MAX_BODY:
             return ()
-        for item in without_a_byte(nfa, index, state):
-            if nfa.states[item].loop == index and state == nfa.loops[index].entry:
-                return ()                              # a round of no bytes
-            node = &nfa.states[item]
-            for k in range(node.edge, node.edge + node.n_edges):
-                target = nfa.edges[k].target
-                if nfa.edges[k].low > nfa.edges[k].high or target < 0:
+        for item in ways_on[state]:
+            for k in range(nfa.states[item].n_edges):
+                edge = nfa.edges + nfa.states[item].edge + k
+                if edge.low > edge.high or edge.target < 0:
                     continue
-                is_end = any(nfa.states[other].loop == index for other in without_a_byte(nfa, index, target))
-                for byte in range(nfa.edges[k].low, nfa.edges[k].high + 1):
+                if edge.target not in ways_on:
+                    ways_on[edge.target] = without_a_byte(nfa, index, [edge.target])
+                    body.append(edge.target)
+                is_end = is_round(nfa, index, ways_on[edge.target])
+                for byte in range(edge.low, edge.high + 1):
                     begins[byte] |= item in first
                     ends[byte] |= is_end
-                if target not in reached:
-                    reached.add(target)
-                    body.append(target)
     return bytes(ends), bytes(begins)
 
 
-cdef list without_a_byte(Nfa nfa, int32_t index, int32_t origin):
-    """The states that one inside a loop reaches without a byte: through inner loops, and to the end of a round."""
+cdef bint is_round(Nfa nfa, int32_t index, items):
+    """Whether the end of a round of a loop is among some states."""
+    return any([nfa.states[item].loop == index for item in items])
+
+
+cdef set without_a_byte(Nfa nfa, int32_t index, list waiting):
+    """The states that some inside a loop reach without a byte: through inner loops, and to the end of a round."""
     cdef int32_t state, k, item
-    found, waiting, reached = [], [origin], {origin}
+    found = set()
     for state in waiting:                              # grows while it is read
+        if state < 0:
+            continue
         if nfa.states[state].closure < 0:
             nfa.close(state)
         for k in range(nfa.states[state].closure, nfa.states[state].closure + nfa.states[state].n_closure):
             item = nfa.closures[k]
-            found.append(item)
-            if nfa.states[item].loop > index:         # an inner loop may go on, or be left
-                for other in (nfa.loops[nfa.states[item].loop].entry, nfa.loops[nfa.states[item].loop].exit):
-                    if other >= 0 and other not in reached:
-                        reached.add(other)
-                        waiting.append(other)
+            if item not in found:
+                found.add(item)
+                if nfa.states[item].loop > index:      # an inner loop may go on, or be left
+                    waiting += [nfa.loops[nfa.states[item].loop].entry, nfa.loops[nfa.states[item].loop].exit]
     return found
 
 
@@ -75,27 +78,17 @@ cdef int32_t shortest_round(Nfa nfa, int32_t index) except -1:
     """Bytes that every round of a loop takes at least, as far as they are counted.  Breadth first through its body."""
     cdef NfaLoop* loop = &nfa.loops[index]
     cdef NfaState* node
-    cdef int32_t n_bytes, state, k, item
+    cdef int32_t n_bytes, state, k
     if loop.shortest:
         return loop.shortest
     loop.shortest = 1
     if loop.entry == NO_STATE:
         return 1
-    reached, layer = set(), [loop.entry]
+    layer = [loop.entry]
     for n_bytes in range(MAX_SHORTEST + 1):
-        for state in layer:                            # grows while it is read
-            if state < 0:
-                continue
-            if nfa.states[state].closure < 0:
-                nfa.close(state)
-            for k in range(nfa.states[state].closure, nfa.states[state].closure + nfa.states[state].n_closure):
-                item = nfa.closures[k]
-                if nfa.states[item].loop == index and n_bytes:
-                    return loop.shortest
-                if item not in reached:
-                    reached.add(item)
-                    if nfa.states[item].loop > index:          # an inner loop may go on, or be left
-                        layer += [nfa.loops[nfa.states[item].loop].entry, nfa.loops[nfa.states[item].loop].exit]
+        reached = without_a_byte(nfa, index, layer)
+        if n_bytes and is_round(nfa, index, reached):
+            return loop.shortest
         if len(reached) > MAX_BODY or n_bytes == MAX_SHORTEST:
             break
         loop.shortest = n_bytes + 1
@@ -105,5 +98,5 @@ cdef int32_t shortest_round(Nfa nfa, int32_t index) except -1:
             for k in range(node.n_edges):
                 if nfa.edges[node.edge + k].low <= nfa.edges[node.edge + k].high:
                     targets.add(nfa.edges[node.edge + k].target)
-        layer, reached = list(targets), set()
+        layer = list(targets)
     return loop.shortest

@@ -138,6 +138,10 @@ cdef class RowStore:
     cdef inline word_t* slot_at(self, int32_t slot) noexcept nogil:
         return self.blocks[slot // ROWS_PER_BLOCK] + <size_t>(slot % ROWS_PER_BLOCK) * self.n_words
 
+    cdef inline bint is_listed(self, int32_t row) noexcept nogil:
+        """Whether a row is a list of a few words."""
+        return self.rows[row].slot == NO_ROW
+
     cdef word_t* at(self, int32_t row) except NULL:
         """The words of a row, which is long from now on."""
         cdef Row about = self.rows[row]

@@ -70,7 +70,7 @@ class Analysis:
         if residual in self.rules or self.residuals.closed(residual)[0]:
             return True
         if residual.seen and self.has_endless_items(residual):
-            residual = self.with_seen(residual, frozenset())
+            residual = self.residuals.with_seen(residual, frozenset())
         return self._solve(self.residuals.essence(residual))
 
     def has_endless_items(self, residual: Residual) -> bool:
@@ -262,12 +262,6 @@ class Analysis:
     def with_value(self, residual: Residual, value: Any) -> Residual:
         """A unique array after an item with this value; any other as it is."""
         return with_value(self.residuals, residual, value)
-
-    def with_seen(self, residual: Residual, seen: frozenset[Any]) -> Residual:
-        """The same array after items with other values."""
-        return self.residuals.make(
-            residual.kind, residual.outs, residual.tracks, residual.names, residual.place, seen
-        )
 
     def _members(self, residual: Residual) -> Iterator[Rule]:
         """Members that may help: needed names first; where any may help, every name and a new one of each class."""

@@ -30,8 +30,7 @@ def with_value(residuals: Residuals, residual: Residual, value: Value) -> Residu
     """A unique array after an item with this value; any other as it is."""
     if not any(residuals.formulas.payload(atom)[0] == "unique" for atom in residual.atoms):
         return residual
-    seen = residual.seen | {value}
-    return residuals.make(residual.kind, residual.outs, residual.tracks, residual.names, residual.place, seen)
+    return residuals.with_seen(residual, residual.seen | {value})
 
 
 class Domains:

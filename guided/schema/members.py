@@ -8,6 +8,7 @@ from guided import _fast
 from guided.automata.facts import surely_holds_text
 from guided.errors import LimitExceeded
 from guided.schema.formula import FALSE, TRUE
+from guided.schema.glance import LARGE
 from guided.schema.lexers import NUMBER, STRING, part, shared_dfa
 from guided.schema.scalars import Scalars
 
@@ -47,7 +48,7 @@ class Members:
         units = self.formulas.units(formula)
         if len(units) != len(self.formulas.conjuncts(formula)):
             return False
-        least, most = Decimal(-(10**15)), Decimal(10**15)  # numbers far within the digits that are written
+        least, most = -LARGE, LARGE
         n_lists = n_patterns = n_bounds = 0
         texts: frozenset[str] | None = None  # those of every list
         without: set[str] = set()

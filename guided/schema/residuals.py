@@ -132,6 +132,10 @@ class Residuals:
         """The same location with other formulas."""
         return self.make(residual.kind, outs, residual.tracks, residual.names, residual.place, residual.seen)
 
+    def with_seen(self, residual: Residual, seen: frozenset[Any]) -> Residual:
+        """The same array after items with other values."""
+        return self.make(residual.kind, residual.outs, residual.tracks, residual.names, residual.place, seen)
+
     def place_of(self, names: tuple[str, ...]) -> dict[str, int]:
         """Name -> its place among the declared ones."""
         found = self._places.get(names)

@@ -170,7 +170,7 @@ def test_saturated_states_cannot_be_told_apart_by_a_token(node: Node) -> None:
     dfa, rng = compile_dfa(node), random.Random(5)
     tokens = ["".join(rng.choice("ab  ") for _ in range(rng.randint(1, 4))).encode() for _ in range(40)]
     tokens += [b" " * 60, b"a" * 60, b"ab" * 30]
-    horizon = _fast.TokenHorizon(60, _fast.Trie(tokens))
+    horizon = _fast.TokenHorizon(_fast.Trie(tokens))
     for _ in range(200):
         state = dfa.start
         for _ in range(rng.randint(0, 120)):
@@ -189,7 +189,7 @@ def test_saturated_states_cannot_be_told_apart_by_a_token(node: Node) -> None:
 
 def test_words_are_counted_by_those_that_one_token_holds() -> None:
     dfa = compile_dfa(Repeat(Concat((WORD, Repeat(Literal(" "), 1, None))), 0, 30))
-    horizon = _fast.TokenHorizon(128, _fast.Trie([b" " * 128, b"a" * 100, b"a b a b a", b"a", b" "]))
+    horizon = _fast.TokenHorizon(_fast.Trie([b" " * 128, b"a" * 100, b"a b a b a", b"a", b" "]))
     states = [dfa.saturate(dfa.run(dfa.start, b"a " * n), horizon) for n in range(1, 31)]
     assert len(set(states[:23])) == 1  # at most five words end in a token
     assert len(set(states[23:])) == 7
