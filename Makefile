@@ -18,7 +18,7 @@ RIVALS ?= .venv-rivals
 
 PIP := -m pip install --quiet --disable-pip-version-check
 TORCH_FROM := $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
-CORE := setup.py pyproject.toml $(wildcard _fast/*.pyx _fast/*.pxi _fast/*.h)
+CORE := setup.py pyproject.toml $(wildcard _fast/*.pyx _fast/*.pxi _fast/*.h guided/automata/*.py guided/schema/*.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test slow conformance lint build bench bench-awrs rivals clean
@@ -63,7 +63,7 @@ bench-awrs: $(VENV)/.library $(RIVALS)/genlm-control/.ready  ## measure sampling
 rivals: $(RIVALS)/llguidance/.ready $(RIVALS)/xgrammar/.ready $(RIVALS)/outlines-core/.ready $(RIVALS)/genlm-control/.ready  ## install the libraries that bench compares with
 
 clean:  ## remove what was built, and both environments
-	rm -rf build dist *.egg-info guided/_fast*.so _fast/*.c $(VENV) $(RIVALS)
+	rm -rf build dist *.egg-info guided/*.so guided/*/*.so _fast/*.c $(VENV) $(RIVALS)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.torch:

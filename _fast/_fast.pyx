@@ -6,6 +6,7 @@ from array import array
 import numpy as np
 
 cimport cython
+from cpython.buffer cimport (PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer)
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.math cimport INFINITY, exp, floor, log, log1p
 from libc.stdlib cimport calloc, free, malloc, qsort, realloc

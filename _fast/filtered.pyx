@@ -87,7 +87,7 @@ cdef class FilteredIndex(Index):
         here, rule = self.pairs[state]
         made = np.empty(self.n_words, np.uint32)
         words = made
-        self.inner.write(here, words)
+        self.inner.write(here, &words[0])
         rule_words = self.rule.words(rule)
         for word in range(self.n_words):
             left |= words[word] & rule_words[word]
@@ -106,7 +106,7 @@ cdef class FilteredIndex(Index):
         """
         cdef int32_t word
         cdef word_t[::1] words
-        self.write(state, out)
+        self.write(state, self.words_of(out))
         if state < 0:
             return
         made = np.empty(self.n_words, np.uint32)

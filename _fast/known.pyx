@@ -25,7 +25,7 @@ def known_tokens(Index index not None, state_t state, word_t[::1] accepted, word
     if accepted.shape[0] != index.n_words or undecided.shape[0] != index.n_words:
         raise ValueError(f"a mask of this vocabulary has {index.n_words:,} words of 32 bits")
     if state < 0 or index.rows.find(index.recognizer.saturate(state, horizon_of(index.trie))) != NO_ROW:
-        index.write(state, accepted)
+        index.write(state, &accepted[0])
         undecided[:] = 0
         return
     if isinstance(index, GrammarIndex):

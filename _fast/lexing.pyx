@@ -123,54 +123,67 @@ cdef class LexerIndex:
         cdef Trie trie = self.trie
         cdef Recognizer lexer = self.lexer
         cdef Children children = children_of(trie)
+        cdef const uint8_t* bytes_of = children.byte
+        cdef const uint8_t* class_of = lexer.byte_class
         cdef int32_t inside = NOT_INSIDE, size, top = trie.depth[node] if node < end_node else 1, depth = top
         cdef int32_t n_classes = lexer.n_classes
         cdef uint8_t byte
-        cdef state_t before, after
+        cdef state_t before = state, after
+        cdef const state_t* row = lexer.table + <size_t>before * n_classes
+        cdef bint ends = lexer.accepting[before]
         cdef state_t* path = self.path
         cdef Turn* turns = self.turns
+        cdef Turn turn = children.run(trie, node, end_node) if node < end_node else Turn(0, 0)
         cdef const Below* below = letters_of(trie).below
         cdef Leaving group = None
         path[top - 1] = state
-        turns[top] = children.run(trie, node, end_node) if node < end_node else Turn(0, 0)
         while True:                                    # all nodes from `inside` up to here stay inside
-            before = path[depth - 1]
-            if inside == NOT_INSIDE and not lexer.accepting[before]:
-                children.skip_dead(turns + depth, lexer, before)
-            if turns[depth].next == turns[depth].end:
+            if inside == NOT_INSIDE and not ends:
+                while turn.next < turn.end and row[class_of[bytes_of[turn.next]]] == DEAD_STATE:
+                    turn.next += 1
+            if turn.next == turn.end:
                 if depth == top:
                     break
                 depth -= 1
+                turn, before = turns[depth], path[depth - 1]
+                row, ends = lexer.table + <size_t>before * n_classes, lexer.accepting[before]
                 continue
-            byte, node = children.byte[turns[depth].next], children.node[turns[depth].next]
-            turns[depth].next += 1
-            after = lexer.table[<size_t>before * n_classes + lexer.byte_class[byte]]
+            byte, node = bytes_of[turn.next], children.node[turn.next]
+            turn.next += 1
+            after = row[class_of[byte]]
             if after == UNKNOWN_STATE:
                 after = lexer.after(before, byte)
+                row = lexer.table + <size_t>before * n_classes       # derive may have moved it
             if after == DEAD_STATE:
                 if inside != NOT_INSIDE:
                     entry.stay(trie, inside, node)
                     inside = NOT_INSIDE
-                if lexer.accepting[before] and depth > top:
+                if ends and depth > top:
                     group = self.leave(groups, group, before, node, node + trie.subtree[node], depth - 1)
                 continue
             size = trie.subtree[node]
-            if lexer.accepting[after] and lexer.ends_at(after):
-                if inside != NOT_INSIDE:
-                    entry.stay(trie, inside, node)
-                    inside = NOT_INSIDE
-                group = self.leave(groups, group, after, node + 1, node + size, depth)
-                group.end_with(trie, node)
-                continue
+            if lexer.accepting[after]:
+                if lexer.ends_at(after):
+                    if inside != NOT_INSIDE:
+                        entry.stay(trie, inside, node)
+                        inside = NOT_INSIDE
+                    group = self.leave(groups, group, after, node + 1, node + size, depth)
+                    group.end_with(trie, node)
+                    continue
+                row = lexer.table + <size_t>before * n_classes
             if inside == NOT_INSIDE:
                 inside = node
-            if size == 1 or (size >= LOOPS_FROM_NODES
-                    and (size >= LETTERS_FROM_NODES or (after < self.n_loops and self.loops[after].flags))
-                    and not below[node].flags and self.stays(after, below + node)):
+            if size == 1:
                 continue
-            path[depth] = after
+            if (size >= LOOPS_FROM_NODES and (size >= LETTERS_FROM_NODES or (after < self.n_loops and self.loops[after].flags))
+                    and not below[node].flags):
+                if self.stays(after, below + node):
+                    row = lexer.table + <size_t>before * n_classes
+                    continue
+            turns[depth], path[depth] = turn, after
+            turn, before = children.below(node), after
+            row, ends = lexer.table + <size_t>before * n_classes, lexer.accepting[before]
             depth += 1
-            turns[depth] = children.below(node)
         if inside != NOT_INSIDE:
             entry.stay(trie, inside, end_node)
         return 0

@@ -110,6 +110,11 @@ cdef class MachineIndex(Index):
             depth += 1
             turns[depth] = children.below(node)
 
+    cdef bint copies(self, state_t state) except -1:
+        cdef Machine machine = <Machine>self.recognizer
+        cdef ContextFacts* facts = machine.about(machine.places[state].context)
+        return facts.lexer != NULL and (facts.fallback != DEAD_STATE or not (<Recognizer>facts.lexer).is_narrow)
+
     cdef int fill(self, state_t state, word_t* mask) except -1:
         cdef Machine machine = <Machine>self.recognizer
         cdef Trie trie = self.trie
@@ -206,6 +211,8 @@ cdef class MachineIndex(Index):
             for token in self.eos_ids:                 # whether the text may end is for the state itself to say
                 clear_bit(mask, token)
             doubtful.extend(self.doubtful.get(other, ()))
+        else:
+            memset(mask, 0, <size_t>self.n_words * sizeof(word_t))
         self.except_known(&place, lexer, mask, 1, trie.n_nodes, doubtful)
         if doubtful:
             self.doubtful[state] = [token for token in doubtful if not has_bit(mask, token)]

@@ -2,6 +2,15 @@
 #
 # Everything that changes is a stack of states and tokens: rollback pops, fork copies.
 
+cdef word_t* mask_words(const Py_buffer* view, int32_t n_words) except NULL:
+    """The words of a buffer that a mask is to be written to."""
+    if view.ndim != 1 or view.itemsize != sizeof(word_t) or view.format == NULL or view.format[0] not in b"IL":
+        raise ValueError("`out` must be uint32 of one dimension, contiguous in memory")
+    if view.shape[0] != n_words:
+        raise ValueError(wrong_length(n_words, view.shape[0]))
+    return <word_t*>view.buf
+
+
 cdef class Matcher:
     """A position in a text, over an Index.
 
@@ -24,11 +33,14 @@ cdef class Matcher:
         out : uint32[n_words], written in place and returned; a new array if None.  Bit t % 32 of word t // 32 is token
         t; all zeros once the text is finished by EOS.
         """
-        cdef word_t[::1] words
+        cdef Py_buffer view
         if out is None:
             out = np.empty(self.index.n_words, np.uint32)
-        words = out
-        self.index.write(self.here, words)
+        PyObject_GetBuffer(out, &view, PyBUF_WRITABLE | PyBUF_FORMAT | PyBUF_C_CONTIGUOUS)  # a memoryview costs 0.2 us more
+        try:
+            self.index.write(self.here, mask_words(&view, self.index.n_words))
+        finally:
+            PyBuffer_Release(&view)
         return out
 
     def mask_within(self, int32_t budget, out=None):

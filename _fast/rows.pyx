@@ -12,22 +12,8 @@ cdef enum:
     ROWS_PER_BLOCK = 16
 
 
-cdef uint64_t digest_of(const word_t* content, int32_t n_words) noexcept nogil:
-    """A hash of a row: sums of rotated words, in sixteen lanes that a compiler makes vectors of, then mixed."""
-    cdef uint32_t[16] lanes
-    cdef uint64_t digest = 0xCBF29CE484222325U
-    cdef int32_t number, lane
-    for lane in range(16):
-        lanes[lane] = lane
-    for number in range(0, n_words - 15, 16):
-        for lane in range(16):
-            lanes[lane] = ((lanes[lane] << 5) | (lanes[lane] >> 27)) + content[number + lane]
-    for number in range(n_words - n_words % 16, n_words):
-        lanes[number % 16] = ((lanes[number % 16] << 5) | (lanes[number % 16] >> 27)) + content[number]
-    for lane in range(16):
-        digest = (digest ^ lanes[lane]) * 0x100000001B3U
-        digest ^= digest >> 32
-    return digest
+cdef extern from "digest.h" nogil:
+    uint64_t digest_of(const word_t* words, int32_t n_words)
 
 
 cdef enum:
@@ -148,7 +134,7 @@ cdef class RowStore:
         cdef int32_t number
         cdef word_t* words
         if about.slot == NO_ROW:
-            about.slot = self.rows[row].slot = self.free_slot()
+            about.slot = self.rows[row].slot = self.free_slot(True)
             words = self.slot_at(about.slot)
             for number in range(about.first, about.first + about.n_listed):
                 words[self.listed[number].place] = self.listed[number].word
@@ -208,11 +194,11 @@ cdef class RowStore:
         self.row_of[state] = row
         return row
 
-    cdef int32_t free_slot(self) except -2:
-        """The number of a slot of zeros."""
+    cdef int32_t free_slot(self, bint zeros) except -2:
+        """The number of a slot, of zeros if that is asked for."""
         cdef word_t** blocks
         cdef int32_t slot
-        if self.clean:
+        if self.clean and (zeros or not self.unused):
             return self.clean.pop()
         if self.unused:
             slot = self.unused.pop()
@@ -228,16 +214,17 @@ cdef class RowStore:
                     raise MemoryError()
                 self.n_blocks += 1
             self.n_slots += 1
-        memset(self.slot_at(slot), 0, <size_t>self.n_words * sizeof(word_t))
+        if zeros:
+            memset(self.slot_at(slot), 0, <size_t>self.n_words * sizeof(word_t))
         return slot
 
-    cdef int32_t begin(self) except -2:
-        """A slot of zeros to be filled, then given to `keep` or `abandon`; until then no row is dropped."""
+    cdef int32_t begin(self, bint zeros) except -2:
+        """A slot to be filled, then given to `keep` or `abandon`; until then no row is dropped."""
         cdef int64_t n_long = self.n_slots - <int64_t>len(self.unused) - <int64_t>len(self.clean)
         cdef int32_t slot
         if self.pins == 0 and (n_long + 1) * self.n_words + 2 * <int64_t>self.n_listed > self.max_words:
             self.drop()
-        slot = self.free_slot()
+        slot = self.free_slot(zeros)
         self.pins += 1
         return slot
 
@@ -291,7 +278,7 @@ cdef class RowStore:
 
     cdef int32_t add(self, state_t state, const word_t* content) except -2:
         """Store a mask for `state`; an equal one is shared."""
-        cdef int32_t slot = self.begin()
+        cdef int32_t slot = self.begin(False)
         memcpy(self.slot_at(slot), content, <size_t>self.n_words * sizeof(word_t))
         return self.keep(state, slot)
 

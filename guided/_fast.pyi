@@ -2,13 +2,13 @@
 
 from array import array
 from collections.abc import Callable, Collection, Hashable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from typing_extensions import Buffer
 
-Words = npt.NDArray[np.uint32]
+Words: TypeAlias = npt.NDArray[np.uint32]
 
 DEAD: int
 

@@ -17,3 +17,12 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the development data is not at {folder}; set GUIDED_DATA to its folder")
     return folder
+
+
+def pytest_configure() -> None:
+    """Refuse to test modules that were compiled before their sources changed."""
+    package = Path(__file__).resolve().parents[1] / "guided"
+    for built in package.rglob("*.so"):
+        source = built.with_name(built.name.split(".")[0] + ".py")
+        if source.exists() and source.stat().st_mtime > built.stat().st_mtime:
+            raise pytest.UsageError(f"{source} has changed since it was compiled: run `make build`")

@@ -10,7 +10,6 @@ rest, which is built first.  Nothing recurses.  Source: docs/theory/automata.md,
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -52,29 +51,30 @@ Table = _fast.Table
 meet = lru_cache(maxsize=512)(intersect)
 
 
-@dataclass(eq=False, slots=True)
 class Place:
     """`node`, then the place `rest`; or `skip`, if there is one, instead of both.  Without a node: the text's end."""
 
-    node: Node | None
-    rest: Place | None = None
-    skip: Place | None = None
-    behind: bool = False  # whether what stands before this place can make a difference
-    finish: Callable[[int], int] | None = None  # without a node: the state for what may stand after
-    inside: dict[str, list[Place]] = field(default_factory=dict)  # places of what the node is made of
-    states: dict[tuple[int, int], Task] = field(default_factory=dict)
+    def __init__(
+        self,
+        node: Node | None,
+        rest: Place | None = None,
+        skip: Place | None = None,
+        behind: bool = False,
+        finish: Callable[[int], int] | None = None,
+    ) -> None:
+        """behind : whether what stands before can make a difference.    finish : the state for what may stand after."""
+        self.node, self.rest, self.skip, self.behind, self.finish = node, rest, skip, behind, finish
+        self.inside: dict[str, list[Place]] = {}  # places of what the node is made of
+        self.states: dict[tuple[int, int], Task] = {}
 
 
-@dataclass(eq=False, slots=True)
 class Task:
     """One state of one place: `knot`, whose targets are known when it is done."""
 
-    place: Place
-    before: int
-    after: int
-    knot: int
-    is_open: bool = False  # a lookahead that waits for its rest
-    is_done: bool = False
+    def __init__(self, place: Place, before: int, after: int, knot: int, is_done: bool) -> None:
+        self.place, self.before, self.after, self.knot = place, before, after, knot
+        self.is_open = False  # a lookahead that waits for its rest
+        self.is_done = is_done
 
 
 class Around:

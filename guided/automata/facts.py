@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from guided.automata.syntax import (
     SURROGATES,
     Ahead,
@@ -25,18 +23,18 @@ from guided.automata.syntax import (
 )
 
 
-class Facts(NamedTuple):
+class Facts:
     """nullable : holds the empty text (if zero_width: may, at some places).    is_empty : surely holds no text.
 
     zero_width : looks at what stands before or after it.    ahead : holds a lookahead.
     behind : may look at the character before its first place.
     """
 
-    nullable: bool
-    is_empty: bool
-    zero_width: bool = False
-    ahead: bool = False
-    behind: bool = False
+    def __init__(
+        self, nullable: bool, is_empty: bool, zero_width: bool = False, ahead: bool = False, behind: bool = False
+    ) -> None:
+        self.nullable, self.is_empty = nullable, is_empty
+        self.zero_width, self.ahead, self.behind = zero_width, ahead, behind
 
 
 _TEXT, _NULL, _NONE = Facts(False, False), Facts(True, False), Facts(False, True)
@@ -58,13 +56,12 @@ class FactsOf:
             if id(node) in known:
                 stack.pop()
                 continue
-            kind = type(node)
             leaf = self._leaf(node)
             if leaf is not None:
                 known[id(node)] = (node, leaf)
                 stack.pop()
                 continue
-            parts: tuple[Node, ...] = node.parts if kind in (Concat, Union, Both) else (node.node,)  # type: ignore[union-attr]
+            parts: tuple[Node, ...] = node.parts if isinstance(node, (Concat, Union, Both)) else (node.node,)  # type: ignore[union-attr]
             missing = [part for part in parts if id(part) not in known]
             if missing:
                 stack.extend(missing)
@@ -99,19 +96,22 @@ class FactsOf:
             return Facts(not parts[0].nullable or parts[0].zero_width, False)
         if isinstance(node, Both):  # anchors in the parts mean the ends of the part's own text
             return Facts(all(part.nullable for part in parts), any(part.is_empty for part in parts))
-        around = {
-            "zero_width": any(part.zero_width for part in parts),
-            "ahead": any(part.ahead for part in parts),
-        }
+        zero_width, ahead = any(part.zero_width for part in parts), any(part.ahead for part in parts)
         if isinstance(node, Concat):
-            first = next((index for index, part in enumerate(parts) if not part.nullable), len(parts))
-            around["behind"] = any(part.behind for part in parts[: first + 1])
-            return Facts(all(p.nullable for p in parts), any(p.is_empty for p in parts), **around)
-        around["behind"] = any(part.behind for part in parts)
+            n_nullable = 0  # before the first part that is not
+            while n_nullable < len(parts) and parts[n_nullable].nullable:
+                n_nullable += 1
+            nullable, is_empty = n_nullable == len(parts), any(part.is_empty for part in parts)
+            behind = any(part.behind for part in parts[: n_nullable + 1])
+            return Facts(nullable, is_empty, zero_width, ahead, behind)
+        behind = any(part.behind for part in parts)
         if isinstance(node, Union):
-            return Facts(any(p.nullable for p in parts), all(p.is_empty for p in parts), **around)
-        assert isinstance(node, Repeat)
-        return Facts(node.least == 0 or parts[0].nullable, node.least > 0 and parts[0].is_empty, **around)
+            nullable, is_empty = any(part.nullable for part in parts), all(part.is_empty for part in parts)
+        else:
+            assert isinstance(node, Repeat)
+            nullable = node.least == 0 or parts[0].nullable
+            is_empty = node.least > 0 and parts[0].is_empty
+        return Facts(nullable, is_empty, zero_width, ahead, behind)
 
 
 def surely_holds_text(root: Node) -> bool:

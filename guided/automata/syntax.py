@@ -7,140 +7,192 @@ or from text (parse.py); compile.py turns them into automata.  Not here: parsing
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 Ranges = tuple[tuple[int, int], ...]  # of code points: sorted, disjoint, inclusive
 MAX_CODE_POINT = 0x10FFFF
 SURROGATES = (0xD800, 0xDFFF)  # code points that no UTF-8 text holds
 
 
-@dataclass(frozen=True, slots=True)
-class Never:
+class Tree:
+    """What all trees share: two are equal if they say the same, and each knows its hash: to look one up walks none."""
+
+    def __init__(self, *content: object) -> None:
+        self._content = content
+        self._hash = hash((type(self).__name__, content))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Tree) or type(self) is not type(other):
+            return False
+        return self._hash == other._hash and self._content == other._content
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(map(repr, self._content))})"
+
+
+class Never(Tree):
     """No text at all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(Tree):
     """Exactly this text; Literal("") is the empty text."""
 
-    text: str
+    __match_args__: ClassVar = ("text",)
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(Tree):
     """Any of these texts; a union of literals of any size, in one object."""
 
-    texts: tuple[str, ...]
+    __match_args__: ClassVar = ("texts",)
+
+    def __init__(self, texts: tuple[str, ...]) -> None:
+        super().__init__(texts)
+        self.texts = texts
 
 
-@dataclass(frozen=True, slots=True)
-class Chars:
+class Chars(Tree):
     """One code point out of sorted, disjoint, inclusive ranges."""
 
-    ranges: Ranges
+    __match_args__: ClassVar = ("ranges",)
+
+    def __init__(self, ranges: Ranges) -> None:
+        super().__init__(ranges)
+        self.ranges = ranges
 
 
-@dataclass(frozen=True, slots=True)
-class Concat:
+class Concat(Tree):
     """The parts, one after the other."""
 
-    parts: tuple[Node, ...]
+    __match_args__: ClassVar = ("parts",)
+
+    def __init__(self, parts: tuple[Node, ...]) -> None:
+        super().__init__(parts)
+        self.parts = parts
 
 
-@dataclass(frozen=True, slots=True)
-class Union:
+class Union(Tree):
     """Any of the parts."""
 
-    parts: tuple[Node, ...]
+    __match_args__: ClassVar = ("parts",)
+
+    def __init__(self, parts: tuple[Node, ...]) -> None:
+        super().__init__(parts)
+        self.parts = parts
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(Tree):
     """`node` at least `least` and at most `most` times; most None is unbounded."""
 
-    node: Node
-    least: int
-    most: int | None
+    __match_args__: ClassVar = ("node", "least", "most")
+
+    def __init__(self, node: Node, least: int, most: int | None) -> None:
+        super().__init__(node, least, most)
+        self.node, self.least, self.most = node, least, most
 
 
-@dataclass(frozen=True, slots=True)
-class Both:
+class Both(Tree):
     """Texts that are in every part (intersection)."""
 
-    parts: tuple[Node, ...]
+    __match_args__: ClassVar = ("parts",)
+
+    def __init__(self, parts: tuple[Node, ...]) -> None:
+        super().__init__(parts)
+        self.parts = parts
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(Tree):
     """Texts of valid UTF-8 that are not in `node` (complement)."""
 
-    node: Node
+    __match_args__: ClassVar = ("node",)
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(node)
+        self.node = node
 
 
-@dataclass(frozen=True, slots=True)
-class Ahead:
+class Ahead(Tree):
     """Zero-width lookahead: what follows here, to the end of the text, starts with `node` (or does not, if negative).
 
     compile.py turns it into an intersection with the rest of the pattern, which is exact.
     """
 
-    node: Node
-    negative: bool = False
+    __match_args__: ClassVar = ("node", "negative")
+
+    def __init__(self, node: Node, negative: bool = False) -> None:
+        super().__init__(node, negative)
+        self.node, self.negative = node, negative
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Tree):
     """Zero-width: nothing stands before this place, or a character out of `line` (the ends of a line, with (?m))."""
 
-    line: Ranges = ()
+    __match_args__: ClassVar = ("line",)
+
+    def __init__(self, line: Ranges = ()) -> None:
+        super().__init__(line)
+        self.line = line
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(Tree):
     """Zero-width: nothing stands after this place; or, if `newline`, nothing but one newline (Python's `$`);
 
     or a character out of `line` (the ends of a line, with (?m)).
     """
 
-    newline: bool = False
-    line: Ranges = ()
+    __match_args__: ClassVar = ("newline", "line")
+
+    def __init__(self, newline: bool = False, line: Ranges = ()) -> None:
+        super().__init__(newline, line)
+        self.newline, self.line = newline, line
 
 
-@dataclass(frozen=True, slots=True)
-class Boundary:
+class Boundary(Tree):
     """Zero-width: of the characters beside this place, one is out of `word` and the other is not, or is not there.
 
     negative : both are, or neither is.  in_empty : whether the negative one holds in the empty text.
     """
 
-    word: Ranges
-    negative: bool = False
-    in_empty: bool = True
+    __match_args__: ClassVar = ("word", "negative", "in_empty")
+
+    def __init__(self, word: Ranges, negative: bool = False, in_empty: bool = True) -> None:
+        super().__init__(word, negative, in_empty)
+        self.word, self.negative, self.in_empty = word, negative, in_empty
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Tree):
     """A language that makes its own states: build(nfa, follow) returns its first one.  Equal names, equal languages.
 
     It holds at least one text, none of them empty, and looks at nothing around it.
     """
 
-    name: str
-    build: Callable[[Any, int], int] = field(compare=False, repr=False)
+    __match_args__: ClassVar = ("name",)
+
+    def __init__(self, name: str, build: Callable[[Any, int], int]) -> None:
+        super().__init__(name)
+        self.name, self.build = name, build
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Tree):
     """The texts of `node`, which may look around it, written another way and followed by `end`: a JSON string's body.
 
     write : gives, for a tree that looks at nothing around it, that of the same texts as they are written.
     end : what stands after the text; it begins with a character that no written text does.
     """
 
-    node: Node
-    write: Callable[[Node], Node]
-    end: Node
+    __match_args__: ClassVar = ("node", "write", "end")
+
+    def __init__(self, node: Node, write: Callable[[Node], Node], end: Node) -> None:
+        super().__init__(node, write, end)
+        self.node, self.write, self.end = node, write, end
 
 
 Zero = Ahead | Start | End | Boundary

@@ -52,7 +52,8 @@ def _digits(ranges: list[tuple[int, int]], n_more: int, offset: int, nodes: dict
             first = edges.pop()[0]
         edges.append((first, last, node))
 
-    index, partial = 0, None
+    index = 0
+    partial: int | None = None
     pieces: list[tuple[int, int]] = []  # of the digit `partial`, which no range fills alone
 
     def flush() -> None:

@@ -106,13 +106,13 @@ class Document:
             here = Place(contents, target[1:], None, dialect, is_entered=True, scope=scope)
         return place  # a loop, as likely as not
 
-    def new_node(self, pointer: str, **fields: Any) -> int:
-        """The number of a new node with these fields (also for nodes that no sub-schema stands for)."""
+    def new_node(self, pointer: str, verdict: bool | None = None) -> int:
+        """The number of a new node, of which the rest is filled in (also for nodes that no sub-schema stands for)."""
         if len(self.nodes) >= self.options.limits.max_schema_nodes:
             raise LimitExceeded(
                 "max_schema_nodes", self.options.limits.max_schema_nodes, len(self.nodes) + 1, "the schema"
             )
-        self.nodes.append(SchemaNode(pointer, **fields))
+        self.nodes.append(SchemaNode(pointer, verdict))
         return len(self.nodes) - 1
 
     def constant_set(self, values: frozenset[Any]) -> int:

@@ -9,7 +9,6 @@ frame.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from guided.errors import LimitExceeded
@@ -37,7 +36,6 @@ def choices(n: int, is_possible: Callable[[Answers], bool]) -> Iterator[Answers]
                 stack += [(*answers, True), (*answers, False)]
 
 
-@dataclass(eq=False, slots=True)
 class Link:
     """What is asked of one value.
 
@@ -46,35 +44,29 @@ class Link:
     questions : the goal that must hold, then one goal for each further question.
     records   : the value itself matters (uniqueItems), here or further up.
     partial   : the members before this one, if they are recorded; name : its own name.
+    loose     : questions that may be asked as "yes or do not care": a yes can but help.
     """
 
-    number: int
-    above: Link | None
-    after: Residual | None
-    pending: Pending
-    questions: tuple[Goal, ...]
-    records: bool = False
-    partial: Any = None
-    name: str | None = None
-    loose: frozenset[int] = frozenset()  # questions that may be asked as "yes or do not care": a yes can but help
-    outcomes: dict[Answers, Frame | None] = field(default_factory=dict)
-    frames: dict[str, Frame | None] = field(default_factory=dict)
-    is_alive: bool | None = None
-    lexer: Any = None
+    def __init__(self, number: int, above: Link | None, after: Residual | None, pending: Pending,
+                 questions: tuple[Goal, ...], records: bool, partial: Any, name: str | None) -> None:  # fmt: skip
+        self.number, self.above, self.after, self.pending = number, above, after, pending
+        self.questions, self.records, self.partial, self.name = questions, records, partial, name
+        self.loose: frozenset[int] = frozenset()
+        self.outcomes: dict[Answers, Frame | None] = {}
+        self.frames: dict[str, Frame | None] = {}
+        self.is_alive: bool | None = None
+        self.lexer: Any = None
 
 
-@dataclass(eq=False, slots=True)
 class Frame:
     """An array or object after some of its members.  partial : the values of those, if they are recorded."""
 
-    number: int
-    link: Link
-    residual: Residual
-    partial: Any = None
-    is_alive: bool | None = None
-    choice: Answers | None = None
-    links: dict[Any, Link | None] = field(default_factory=dict)
-    keys: tuple[frozenset[int], frozenset[Class]] | None = None
+    def __init__(self, number: int, link: Link, residual: Residual, partial: Any) -> None:
+        self.number, self.link, self.residual, self.partial = number, link, residual, partial
+        self.is_alive: bool | None = None
+        self.choice: Answers | None = None
+        self.links: dict[Any, Link | None] = {}
+        self.keys: tuple[frozenset[int], frozenset[Class]] | None = None
 
 
 class Frames:

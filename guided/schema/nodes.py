@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 
 from guided.automata.syntax import Node
 from guided.schema.keywords import TYPES
 
 
-@dataclass(slots=True)
 class SchemaNode:
     """A sub-schema.  Other sub-schemas are named by their number in Document.nodes.
 
     verdict None means "see the keywords"; True and False are the boolean schemas.
     """
 
-    pointer: str
     verdict: bool | None = None
     types: frozenset[str] | None = None  # of keywords.TYPES; None: all
     is_integer: bool = False  # numbers are integers ("integer" among the types and "number" not)
@@ -63,6 +60,9 @@ class SchemaNode:
     covers_others: bool = False  # additionalProperties stands here: it evaluates every other member
     covers_rest: bool = False  # items (or additionalItems) stands here: it evaluates every item
     contains_covers: bool = False  # items that `contains` takes are evaluated (since 2020-12)
+
+    def __init__(self, pointer: str, verdict: bool | None = None) -> None:
+        self.pointer, self.verdict = pointer, verdict
 
     def asks_scalars_for_types_only(self) -> bool:
         """Whether `type` is all that it asks of null, true, false, strings and numbers."""

@@ -8,7 +8,6 @@ the answer is put in when the value has ended).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from guided.errors import LimitExceeded
@@ -20,7 +19,6 @@ from guided.schema.unevaluated import Covers, Term
 Pending = tuple[tuple[Any, ...], ...]  # see Residuals.member
 
 
-@dataclass(eq=False, slots=True)
 class Residual:
     """An array or object after some of its members.
 
@@ -30,27 +28,31 @@ class Residual:
     place  : objects: declared names below this number cannot come any more (order="schema"); arrays: index of the next
              item, at most the length of the longest prefix.
     seen   : keys already written, as far as they are not told by `place`; or the values of the items of a unique array.
+    atoms  : those that occur in its formulas.
     """
 
-    number: int
-    kind: str
-    outs: tuple[int, ...]
-    tracks: tuple[tuple[Term, int], ...]
-    names: tuple[str, ...]
-    place: int
-    seen: frozenset[Any]
-    atoms: frozenset[int]
-    steps: dict[Any, Any] = field(default_factory=dict)
-    facts: dict[str, Any] = field(default_factory=dict)
+    def __init__(
+        self,
+        number: int,
+        kind: str,
+        outs: tuple[int, ...],
+        tracks: tuple[tuple[Term, int], ...],
+        names: tuple[str, ...],
+        place: int,
+        seen: frozenset[Any],
+        atoms: frozenset[int],
+    ) -> None:
+        self.number, self.kind, self.outs, self.tracks = number, kind, outs, tracks
+        self.names, self.place, self.seen, self.atoms = names, place, seen, atoms
+        self.steps: dict[Any, Any] = {}
+        self.facts: dict[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
 class Member:
     """A key or an item before its value.  after : the location, pending answers missing.    goal : what must hold."""
 
-    after: Residual
-    goal: Goal
-    pending: Pending
+    def __init__(self, after: Residual, goal: Goal, pending: Pending) -> None:
+        self.after, self.goal, self.pending = after, goal, pending
 
 
 class Residuals:

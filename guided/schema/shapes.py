@@ -6,8 +6,6 @@ are plain; they need no formula and no derivative.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from guided.schema.document import ANYTHING, NOTHING, Document
 from guided.schema.formula import FALSE, TRUE
 from guided.schema.keytests import NO_TESTS
@@ -16,7 +14,7 @@ from guided.schema.locations import Goal, Locations
 MAX_PLAIN_BOUND = 100_000  # members asked for or allowed; larger bounds are counted in formulas
 
 
-class Shape(NamedTuple):
+class Shape:
     """What a goal asks of its arrays or objects.
 
     names    : the declared names of an object, in order.
@@ -26,12 +24,17 @@ class Shape(NamedTuple):
     asks     : the nodes that ask something of the members.
     """
 
-    names: tuple[str, ...]
-    n_places: int
-    needed: tuple[int, ...]
-    at_least: int
-    at_most: int
-    asks: tuple[int, ...]
+    def __init__(
+        self,
+        names: tuple[str, ...],
+        n_places: int,
+        needed: tuple[int, ...],
+        at_least: int,
+        at_most: int,
+        asks: tuple[int, ...],
+    ) -> None:
+        self.names, self.n_places, self.needed = names, n_places, needed
+        self.at_least, self.at_most, self.asks = at_least, at_most, asks
 
 
 class Shapes:

@@ -7,7 +7,6 @@ break, at most so many members.  What is not found here may come all the same: f
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -24,7 +23,6 @@ MAX_STEPS = 300  # on the way to them, about a microsecond each
 MAX_MEMBERS = 1 << 62
 
 
-@dataclass(slots=True)
 class Way:
     """One way of finishing an object.
 
@@ -34,15 +32,16 @@ class Way:
     known             : what the values of other names must fit, as far as it was asked.
     """
 
-    residual: Residual
-    needed: set[str] = field(default_factory=set)
-    forbidden: set[str] = field(default_factory=set)
-    props: list[int] = field(default_factory=list)
-    broken: list[int] = field(default_factory=list)
-    judged: list[int] = field(default_factory=list)
-    room: int = MAX_MEMBERS
-    goals: dict[str, Goal] = field(default_factory=dict)
-    known: dict[str, Goal | None] = field(default_factory=dict)
+    def __init__(self, residual: Residual) -> None:
+        self.residual = residual
+        self.needed: set[str] = set()
+        self.forbidden: set[str] = set()
+        self.props: list[int] = []
+        self.broken: list[int] = []
+        self.judged: list[int] = []
+        self.room = MAX_MEMBERS
+        self.goals: dict[str, Goal] = {}
+        self.known: dict[str, Goal | None] = {}
 
 
 class SureKeys:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import random
+from functools import cache
 
 import pytest
 
 from guided import Matcher
 from guided.constraints.json_schema import json_schema
 from guided.errors import ConstraintError, LimitExceeded, UnsupportedSchema
-from guided.schema import value_lexers
-from guided.schema.document import Document, Options, load
+from guided.schema.document import Options, load
 from guided.schema.glance import Glance
-from guided.schema.members import Members
-from guided.schema.scalars import Scalars
-from guided.schema.sure_keys import SureKeys
+from tests.from_sources import python_sources
 from tests.schema.generator import random_schema
 from tests.schema.test_masks import VOCAB
 from tests.schema.writing import random_walk
@@ -80,15 +78,15 @@ ALTERNATIVES = [
 
 @pytest.mark.parametrize("order", ["schema", "any"])
 @pytest.mark.parametrize("schema", ALTERNATIVES, ids=repr)
-def test_short_cuts_change_no_mask(schema, order, monkeypatch):
-    assert compare(schema, order, random.Random(1), monkeypatch)
+def test_short_cuts_change_no_mask(schema, order):
+    assert compare(schema, order, random.Random(1))
 
 
 @pytest.mark.parametrize("order", ["schema", "any"])
-def test_short_cuts_change_no_mask_of_random_schemas(order, monkeypatch):
+def test_short_cuts_change_no_mask_of_random_schemas(order):
     rng, n_compared = random.Random(2 + (order == "any")), 0
     while n_compared < 60:
-        n_compared += compare(random_schema(rng), order, rng, monkeypatch)
+        n_compared += compare(random_schema(rng), order, rng)
 
 
 @pytest.mark.parametrize("keyword", ["anyOf", "oneOf", "properties"])
@@ -104,27 +102,39 @@ def test_a_look_at_a_wide_and_deep_schema_is_bounded(keyword):
     assert Glance(document).is_inhabited((document.root,)) == (keyword == "properties")
 
 
-def compare(schema, order, rng, monkeypatch) -> bool:
+@cache
+def long_way():
+    """json_schema without short cuts, of Python sources: what is compiled does not ask which function a name is now."""
+    with python_sources():
+        from guided.constraints.json_schema import json_schema
+        from guided.schema import value_lexers
+        from guided.schema.document import Document
+        from guided.schema.glance import Glance
+        from guided.schema.members import Members
+        from guided.schema.scalars import Scalars
+        from guided.schema.sure_keys import SureKeys
+    assert value_lexers.__file__.endswith(".py")
+    SureKeys.of = lambda self, residual: (frozenset(), False)
+    SureKeys.any_of = SureKeys.lives = lambda self, residual: False
+    Glance.is_inhabited = Glance.is_endless = lambda self, goal: False
+    value_lexers.ValueLexers._opening_among_others = lambda self, goal: None
+    Members._is_plainly_met = lambda self, formula, kind: False
+    Scalars.listed_texts = lambda self, formulas: None
+    Scalars.listed = lambda self, formula: None
+    Document._referred = lambda self, place: place
+    value_lexers.MAX_QUESTIONS = 0
+    return json_schema
+
+
+def compare(schema, order, rng) -> bool:
     """Masks along random documents, made with and without short cuts; False if nothing fits or it is refused."""
     try:
         quick = json_schema(schema, order=order)
         texts = [random_walk(quick.recognizer(), rng, most=40, stop=0.2) for _ in range(3)]
     except (ConstraintError, UnsupportedSchema, LimitExceeded):
         return False
-    with monkeypatch.context() as patch:
-        patch.setattr(SureKeys, "of", lambda self, residual: (frozenset(), False))
-        patch.setattr(SureKeys, "any_of", lambda self, residual: False)
-        patch.setattr(SureKeys, "lives", lambda self, residual: False)
-        patch.setattr(Glance, "is_inhabited", lambda self, goal: False)
-        patch.setattr(Glance, "is_endless", lambda self, goal: False)
-        patch.setattr(value_lexers.ValueLexers, "_opening_among_others", lambda self, goal: None)
-        patch.setattr(Members, "_is_plainly_met", lambda self, formula, kind: False)
-        patch.setattr(Scalars, "listed_texts", lambda self, formulas: None)
-        patch.setattr(Scalars, "listed", lambda self, formula: None)
-        patch.setattr(Document, "_referred", lambda self, place: place)
-        patch.setattr(value_lexers, "MAX_QUESTIONS", 0)
-        slow = json_schema(schema, order=order)
-        wanted = [masks_along(slow, text) for text in texts]
+    slow = long_way()(schema, order=order)
+    wanted = [masks_along(slow, text) for text in texts]
     assert [masks_along(quick, text) for text in texts] == wanted
     return True
 
