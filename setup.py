@@ -23,8 +23,9 @@ BUILDS = {"build", "build_ext", "bdist_wheel", "editable_wheel", "develop", "ins
 COMPILED = {
     "guided/automata": "around boolean compile facts syntax utf8",
     "guided/schema": """
-        analysis contexts domains formula frames glance keytests lexers locations members multiples nodes numbers plain
-        residuals scalars shapes strings sure_keys texts trees unevaluated value_lexers values
+        analysis completions contexts document domains formula frames glance keytests keywords lexers locations members
+        multiples nodes numbers plain reader residuals scalars shapes strings sure_keys texts trees unevaluated
+        value_lexers values
     """,
 }
 

@@ -28,7 +28,9 @@ cdef class TokenHorizon(Horizon):
         for node in range(1, trie.n_nodes):                # 0.5 ms for 128,000 tokens
             depth = trie.depth[node]
             last[depth] = trie.byte[node]
-            turns[depth] = turns[depth - 1] + (depth > 1 and is_end[last[depth - 1]] and is_begin[last[depth]])
+            turns[depth] = turns[depth - 1]
+            if depth > 1 and is_end[last[depth - 1]] and is_begin[last[depth]]:
+                turns[depth] += 1
             most = max(most, turns[depth])
         free(turns); free(last)
         if len(self.known) >= MAX_HORIZONS:

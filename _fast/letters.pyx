@@ -149,6 +149,7 @@ cdef int find_loop(Recognizer language, state_t state, Loop* loop) except -1:
     cdef int32_t[MAX_WAYS] counts
     cdef uint64_t found = 0
     cdef bint is_split
+    cdef Seconds seconds
     loop.low = loop.high = loop.leads = 0
     loop.span, loop.end, loop.flags = 0, state, KNOWN
     for byte in range(128):
@@ -176,11 +177,12 @@ cdef int find_loop(Recognizer language, state_t state, Loop* loop) except -1:
                 loop.low |= <uint64_t>1 << byte
             else:
                 loop.high |= <uint64_t>1 << (byte - 64)
+    find_seconds(language, &seconds)
     for byte in range(0xC2, 0xF5):
         is_split = byte in (0xC2, 0xE1, 0xE2, 0xE3, 0xEF)
         if (is_split or language.byte_class[byte] != last_column
                 or utf8_after(0, <uint8_t>byte) != utf8_after(0, <uint8_t>(byte - 1))):
-            found = find_leads(language, state, loop.next, <uint8_t>byte)
+            found = find_leads(language, state, loop.next, <uint8_t>byte, is_split, &seconds)
             loop.leads |= found
             last_column = -1 if is_split else language.byte_class[byte]
         elif found:                                    # as the byte before
@@ -188,16 +190,36 @@ cdef int find_loop(Recognizer language, state_t state, Loop* loop) except -1:
     return 0
 
 
-cdef uint64_t find_leads(Recognizer language, state_t state, state_t back, uint8_t lead) except? 0:
-    """The bits (bit_of) under a first byte all of whose characters lead from `state` to `back`."""
+cdef struct Seconds:
+    int32_t n
+    uint8_t[64] first             # of each run of bytes of one class that UTF-8 does not tell apart after the first byte
+
+
+cdef void find_seconds(Recognizer language, Seconds* seconds) noexcept:
+    """The runs of bytes behind the first one of a character: three or four for most languages."""
+    cdef int32_t byte
+    seconds.n = 0
+    for byte in range(0x80, 0xC0):
+        if byte in (0x80, 0x90, 0xA0) or language.byte_class[byte] != language.byte_class[byte - 1]:
+            seconds.first[seconds.n] = <uint8_t>byte
+            seconds.n += 1
+
+
+cdef uint64_t find_leads(Recognizer language, state_t state, state_t back, uint8_t lead, bint is_split,
+                         const Seconds* seconds) except? 0:
+    """The bits (bit_of) under a first byte all of whose characters lead from `state` to `back`.
+
+    is_split : which bit it is depends on the second byte.
+    """
     cdef state_t inside = language.after(state, lead), after
-    cdef int32_t utf8 = utf8_after(0, lead), second, rest
+    cdef int32_t utf8 = utf8_after(0, lead), second, rest, k
     cdef uint64_t found = 0, refused = 0, bit
     cdef int32_t last_column = -1, last_rest = -1
     cdef bint returning = False
     if inside < 0 or language.accepting[inside]:
         return 0
-    for second in range(0x80, 0xC0):
+    for k in range(0x40 if is_split else seconds.n):
+        second = 0x80 + k if is_split else seconds.first[k]
         rest = utf8_after(utf8, <uint8_t>second)
         if rest == INVALID_BYTES:
             continue
@@ -207,7 +229,7 @@ cdef uint64_t find_leads(Recognizer language, state_t state, state_t back, uint8
             if rest == 0:
                 returning = after == back
             else:
-                returning = after >= 0 and not language.accepting[after] and returns(language, after, back, rest)
+                returning = after >= 0 and not language.accepting[after] and returns(language, after, back, rest, seconds)
         bit = bit_of(lead, <uint8_t>second)
         if returning:
             found |= bit
@@ -216,20 +238,17 @@ cdef uint64_t find_leads(Recognizer language, state_t state, state_t back, uint8
     return found & ~refused
 
 
-cdef bint returns(Recognizer language, state_t state, state_t back, int32_t utf8) except -1:
+cdef bint returns(Recognizer language, state_t state, state_t back, int32_t utf8, const Seconds* seconds) except -1:
     """Whether all characters of several bytes lead from `state`, after a part of one, to the state `back`."""
-    cdef int32_t byte, rest, last_column = -1, last_rest = -1
+    cdef int32_t rest, k
     cdef state_t after
-    for byte in range(0x80, 0xC0):
-        rest = utf8_after(utf8, <uint8_t>byte)
+    for k in range(seconds.n):
+        rest = utf8_after(utf8, seconds.first[k])
         if rest == INVALID_BYTES:
             continue
-        if language.byte_class[byte] == last_column and rest == last_rest:
-            continue                                     # as the byte before
-        last_column, last_rest = language.byte_class[byte], rest
-        after = language.after(state, <uint8_t>byte)
+        after = language.after(state, seconds.first[k])
         if after < 0 or (rest == 0 and after != back):
             return False
-        if rest and (language.accepting[after] or not returns(language, after, back, rest)):
+        if rest and (language.accepting[after] or not returns(language, after, back, rest, seconds)):
             return False
     return True

@@ -12,7 +12,8 @@ cdef enum:
     ROWS_PER_BLOCK = 16
 
 
-cdef extern from "digest.h" nogil:
+cdef extern from "rows.h" nogil:
+    int32_t next_words(const word_t* words, int32_t at, int32_t n_words)
     uint64_t digest_of(const word_t* words, int32_t n_words)
 
 
@@ -49,6 +50,7 @@ cdef void give_block(word_t* block, int32_t n_words) noexcept:
 
 cdef enum:
     MAX_LISTED = 96               # words of a row that is listed
+    WORDS_AT_ONCE = 64            # of next_words
 
 
 cdef struct Row:
@@ -64,23 +66,15 @@ cdef struct ListedWord:
 
 cdef inline int32_t list_words(const word_t* content, int32_t n_words, ListedWord* found) noexcept nogil:
     """The words that are not 0, into found[MAX_LISTED]; returns how many, or MAX_LISTED + 1 if they are too many."""
-    cdef int32_t number = 0, lane, n_found = 0
-    cdef word_t together
-    while number < n_words:
-        together = 0
-        if number + 16 <= n_words:
-            for lane in range(16):
-                together |= content[number + lane]
-            if together == 0:
-                number += 16
-                continue
-        for lane in range(number, min(number + 16, n_words)):
-            if content[lane] != 0:
+    cdef int32_t first = next_words(content, 0, n_words), number, n_found = 0
+    while first < n_words:
+        for number in range(first, min(first + WORDS_AT_ONCE, n_words)):
+            if content[number] != 0:
                 if n_found == MAX_LISTED:
                     return MAX_LISTED + 1
-                found[n_found] = ListedWord(lane, content[lane])
+                found[n_found] = ListedWord(number, content[number])
                 n_found += 1
-        number += 16
+        first = next_words(content, first + WORDS_AT_ONCE, n_words)
     return n_found
 
 

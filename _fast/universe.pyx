@@ -26,16 +26,20 @@ cdef class Universe:
         """
         cdef Recognizer universe = self.index.lexer
         cdef state_t here, there, after, beyond
-        cdef int32_t byte, column, other
+        cdef state_t[MAX_PAIRS] left, right            # the pairs reached, in the order in which they are looked at
+        cdef PairMap reached = PairMap()
+        cdef int32_t byte, column, other, number = 0, n_pairs = 1
         found = self.known.get(state)
         if found is not None:
             return found
         self.known[state] = False
         if self.between < 0:
             return False
-        pairs = {(state, self.between): None}
-        queue = [(state, self.between)]
-        for here, there in queue:                      # grows while it is read
+        left[0], right[0] = state, self.between
+        reached.put(state, self.between, 0)
+        while number < n_pairs:
+            here, there = left[number], right[number]
+            number += 1
             column = other = -1
             for byte in range(256):
                 if lexer.byte_class[byte] == column and universe.byte_class[byte] == other:
@@ -48,12 +52,13 @@ cdef class Universe:
                     continue
                 if (after >= 0) != (beyond >= 0) or (after >= 0 and lexer.accepting[after]):
                     return False
-                if after >= 0 and (after, beyond) not in pairs:
-                    if len(pairs) >= MAX_PAIRS:
+                if after >= 0 and reached.get(after, beyond) == NO_VALUE:
+                    if n_pairs >= MAX_PAIRS:
                         return False
-                    pairs[after, beyond] = None
-                    queue.append((after, beyond))
-        for here, there in queue:
-            if there == self.between:
-                self.known[here] = True
+                    reached.put(after, beyond, n_pairs)
+                    left[n_pairs], right[n_pairs] = after, beyond
+                    n_pairs += 1
+        for number in range(n_pairs):
+            if right[number] == self.between:
+                self.known[left[number]] = True
         return True

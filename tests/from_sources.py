@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from importlib.machinery import FileFinder, ModuleSpec, SourceFileLoader
 from types import ModuleType
@@ -27,20 +25,29 @@ def belongs(name: str) -> bool:
     return name in (CHAPTER, DOOR) or name.startswith(f"{CHAPTER}.")
 
 
-@contextmanager
-def python_sources() -> Iterator[None]:
-    """Imports within read the chapter anew from its sources; afterwards all is as it was."""
-    kept = {name: sys.modules.pop(name) for name in list(sys.modules) if belongs(name)}
-    finder = Sources()
-    sys.meta_path.insert(0, finder)
-    try:
-        yield
-    finally:
-        sys.meta_path.remove(finder)
-        for name in list(sys.modules):
-            if belongs(name):
-                del sys.modules[name]
-        sys.modules.update(kept)
-        for name, module in kept.items():
-            package, _, own = name.rpartition(".")
-            setattr(sys.modules[package], own, module)
+class PythonSources:
+    """Within it, imports read the chapter from its sources, once; afterwards all is as it was.
+
+    Also calls belong within, as functions import too.
+    """
+
+    def __init__(self) -> None:
+        self.finder, self.modules = Sources(), dict[str, ModuleType]()
+
+    def __enter__(self) -> None:
+        self.others = swap(self.modules)
+        sys.meta_path.insert(0, self.finder)
+
+    def __exit__(self, *error: object) -> None:
+        sys.meta_path.remove(self.finder)
+        self.modules = swap(self.others)
+
+
+def swap(modules: dict[str, ModuleType]) -> dict[str, ModuleType]:
+    """Put modules of the chapter in the place of those that are there; returns these."""
+    before = {name: sys.modules.pop(name) for name in list(sys.modules) if belongs(name)}
+    sys.modules.update(modules)
+    for name, module in modules.items():
+        package, _, own = name.rpartition(".")
+        setattr(sys.modules[package], own, module)
+    return before

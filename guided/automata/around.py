@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from guided import _fast
 from guided.automata import boolean
@@ -45,8 +45,9 @@ from guided.limits import Limits
 if TYPE_CHECKING:
     from guided.automata.compile import Builder
 
-DEAD = -1
-AT_START, ANYTHING = -1, -2  # before a place: the start of the text; what makes no difference
+DEAD: Final = -1
+AT_START: Final = -1  # before a place: the start of the text
+ANYTHING: Final = -2  # the same: what makes no difference
 Table = _fast.Table
 meet = lru_cache(maxsize=512)(intersect)
 
@@ -311,7 +312,7 @@ class Around:
         return found
 
 
-UNBOUNDED = (
+UNBOUNDED: Final = (
     "lookahead inside an unbounded repeat cannot be enforced while writing; bound the repeat ({0,100}), "
     "or move the lookahead out of it"
 )
@@ -338,7 +339,7 @@ def looks_around(root: Node) -> bool:
     return False
 
 
-_ZERO = frozenset((Ahead, Start, End, Boundary))
+_ZERO: Final = frozenset((Ahead, Start, End, Boundary))
 
 
 def whole(builder: Builder, node: Node, follow: int) -> int:

@@ -6,13 +6,14 @@ Every automaton here is bounded by Limits.max_dfa_states.  Not here: plain trees
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from guided import _fast
 from guided.automata.syntax import ANY_TEXT, Both, Node, Not
 from guided.limits import Limits
 
 Labels = tuple[int, ...]
-DEAD = -1
+DEAD: Final = -1
 
 
 def build(node: Both | Not, limits: Limits) -> _fast.Table:

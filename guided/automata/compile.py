@@ -8,7 +8,7 @@ Source: docs/theory/automata.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from guided import _fast
 from guided.automata import around, boolean
@@ -32,8 +32,8 @@ from guided.automata.utf8 import utf8_graph
 from guided.errors import LimitExceeded
 from guided.limits import DEFAULT_LIMITS, Limits
 
-DEAD = -1
-_MOST_ROUNDS = 2**57  # counters are parts of 64-bit numbers
+DEAD: Final = -1
+_MOST_ROUNDS: Final = 2**57  # counters are parts of 64-bit numbers
 Labels = tuple[int, ...]
 
 

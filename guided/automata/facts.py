@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from guided.automata.syntax import (
     SURROGATES,
     Ahead,
@@ -37,7 +39,9 @@ class Facts:
         self.zero_width, self.ahead, self.behind = zero_width, ahead, behind
 
 
-_TEXT, _NULL, _NONE = Facts(False, False), Facts(True, False), Facts(False, True)
+_TEXT: Final = Facts(False, False)
+_NULL: Final = Facts(True, False)
+_NONE: Final = Facts(False, True)
 
 
 class FactsOf:

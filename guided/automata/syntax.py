@@ -7,11 +7,11 @@ or from text (parse.py); compile.py turns them into automata.  Not here: parsing
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 Ranges = tuple[tuple[int, int], ...]  # of code points: sorted, disjoint, inclusive
-MAX_CODE_POINT = 0x10FFFF
-SURROGATES = (0xD800, 0xDFFF)  # code points that no UTF-8 text holds
+MAX_CODE_POINT: Final = 0x10FFFF
+SURROGATES: Final = (0xD800, 0xDFFF)  # code points that no UTF-8 text holds
 
 
 class Tree:
@@ -198,8 +198,8 @@ class Written(Tree):
 Zero = Ahead | Start | End | Boundary
 Node = Never | Literal | Words | Chars | Concat | Union | Repeat | Both | Not | Zero | Made | Written
 
-EMPTY = Literal("")
-NEVER = Never()
+EMPTY: Final = Literal("")
+NEVER: Final = Never()
 
 
 def chars(*ranges: tuple[int, int] | str) -> Chars:
@@ -250,8 +250,8 @@ def intersect(left: Ranges, right: Ranges) -> Ranges:
     return tuple(found)
 
 
-ANY_CHAR = Chars(normalise([(0, MAX_CODE_POINT)]))
-ANY_TEXT = Repeat(ANY_CHAR, 0, None)
+ANY_CHAR: Final = Chars(normalise([(0, MAX_CODE_POINT)]))
+ANY_TEXT: Final = Repeat(ANY_CHAR, 0, None)
 
 
 def concat(*parts: Node) -> Node:

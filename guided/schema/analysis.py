@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from guided.errors import LimitExceeded
 from guided.schema.document import ANYTHING, NOTHING
@@ -25,7 +25,7 @@ from guided.schema.residuals import Member, Residual, Residuals
 from guided.schema.scalars import Scalars
 from guided.schema.shapes import Shapes
 
-INFINITE = 1 << 60
+INFINITE: Final = 1 << 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ first reached.  The lexer half is the automata of lexers.py.  Protocol: guided.p
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
 from guided import _fast
 from guided.errors import ConstraintError
@@ -26,11 +26,16 @@ from guided.schema.strings import Spelling
 from guided.schema.value_lexers import Opening, ValueLexers
 from guided.schema.values import Value, parsed
 
-DEAD = -1
-MAX_REMEMBERED = 20_000  # completions kept
+DEAD: Final = -1
+MAX_REMEMBERED: Final = 20_000  # completions kept
 
 # Where in the text a context is; what it holds besides.
-VALUE, KEY_PLACE, FREE_KEY, COLON, AFTER, END = range(6)  # a link, a frame, a frame, a link, a frame, nothing
+VALUE: Final = 0  # a link
+KEY_PLACE: Final = 1  # a frame
+FREE_KEY: Final = 2  # a frame
+COLON: Final = 3  # a link
+AFTER: Final = 4  # a frame
+END: Final = 5
 
 
 class JsonContexts:

@@ -10,9 +10,9 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any
+from typing import Any, Final
 
-from guided.automata.syntax import Node
+from guided.automata.syntax import SURROGATES, Node
 from guided.errors import LimitExceeded, UnsupportedSchema
 from guided.limits import DEFAULT_LIMITS, Limits
 from guided.schema.dialects import NEWEST, Dialect, dialect_of
@@ -20,7 +20,8 @@ from guided.schema.nodes import SchemaNode
 from guided.schema.references import References, Scope
 from guided.schema.values import plain
 
-ANYTHING, NOTHING = 0, 1  # the nodes of the schemas true and false
+ANYTHING: Final = 0  # the node of the schema true
+NOTHING: Final = 1  # that of false
 
 
 @dataclass(frozen=True)
@@ -190,9 +191,9 @@ def _refuse_constant(name: str) -> None:
     raise UnsupportedSchema(f"the schema is not JSON: {name} is not a JSON number")
 
 
-_IDS = frozenset(("$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$dynamicRef", "$recursiveRef"))
-_DYNAMIC = _IDS - {"$id", "id", "$anchor"}
-_DATA = frozenset(("enum", "const", "default", "examples", "example"))  # what stands under these is no schema
+_IDS: Final = frozenset(("$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$dynamicRef", "$recursiveRef"))
+_DYNAMIC: Final = _IDS - {"$id", "id", "$anchor"}
+_DATA: Final = frozenset(("enum", "const", "default", "examples", "example"))  # what stands under these is no schema
 
 
 def measure(raw: Any, limits: Limits) -> bool:
@@ -224,7 +225,7 @@ def measure(raw: Any, limits: Limits) -> bool:
         elif value is None or isinstance(value, (bool, int, float)):
             continue
         elif isinstance(value, str):
-            if any("\ud800" <= character <= "\udfff" for character in value):
+            if any(SURROGATES[0] <= ord(character) <= SURROGATES[1] for character in value):
                 raise UnsupportedSchema("a lone surrogate is no character of any text", pointer_of(way))
             continue
         else:
@@ -254,9 +255,13 @@ def _is_data(way: Any) -> bool:
     return False
 
 
-_NESTED = None  # in the place of a type: an object or an array, by the number of what it says
-_MAPS = frozenset(("properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies"))
-_SILENT = frozenset(("title", "description", "$comment", "examples", "example", "default", "readOnly", "writeOnly"))
+_NESTED: Final = None  # in the place of a type: an object or an array, by the number of what it says
+_MAPS: Final = frozenset(
+    ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies")
+)
+_SILENT: Final = frozenset(
+    ("title", "description", "$comment", "examples", "example", "default", "readOnly", "writeOnly")
+)
 
 
 def contents_of(raw: Any) -> dict[int, int]:
@@ -278,7 +283,7 @@ def contents_of(raw: Any) -> dict[int, int]:
             waiting.extend((child, False, is_data) for child in value if isinstance(child, (dict, list)))
     numbers: dict[Any, int] = {}
     found: dict[int, int] = {}
-    for value, is_map, is_data in reversed(order):
+    for value, is_map, is_data in order[::-1]:
         says: list[Any] = [is_map]
         if isinstance(value, dict):
             for key, part in value.items():
@@ -293,8 +298,8 @@ def contents_of(raw: Any) -> dict[int, int]:
     return found
 
 
-_ALIAS = _SILENT | {"$ref"}
-MAX_ALIASES = 16  # references to references
+_ALIAS: Final = _SILENT | {"$ref"}
+MAX_ALIASES: Final = 16  # references to references
 
 
 def escape(key: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 from guided.schema.formula import FALSE
 from guided.schema.keytests import KeyTests
@@ -19,9 +19,9 @@ from guided.schema.members import Members
 from guided.schema.residuals import Member, Residual, Residuals
 from guided.schema.values import Value, parsed
 
-MAX_DISTINCT = 64  # values of one goal that are told apart under uniqueItems
-MAX_STEPS = 2_000  # members that are looked at on the way to one domain
-MAX_LEVELS = 6  # arrays and objects inside each other
+MAX_DISTINCT: Final = 64  # values of one goal that are told apart under uniqueItems
+MAX_STEPS: Final = 2_000  # members that are looked at on the way to one domain
+MAX_LEVELS: Final = 6  # arrays and objects inside each other
 
 Domain = tuple[tuple[tuple[str, Value], ...], bool]  # texts and values; whether these are all
 

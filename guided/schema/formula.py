@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from itertools import combinations
-from typing import Any
+from typing import Any, Final
 
-TRUE, FALSE = 1, -1
-_ATOM, _ALL, _ONE = 0, 1, 2
+TRUE: Final = 1
+FALSE: Final = -1
+_ATOM: Final = 0
+_ALL: Final = 1
+_ONE: Final = 2
 
 Atom = tuple[Any, ...]  # its kind first, see locations.py
 Cube = tuple[int, ...]  # literals (an atom, or its opposite) that together make a formula true
-_NONE: frozenset[int] = frozenset()
+_NONE: Final[frozenset[int]] = frozenset()
 
 
 class Formulas:

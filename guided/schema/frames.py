@@ -9,7 +9,7 @@ frame.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from guided.errors import LimitExceeded
 from guided.schema.analysis import Analysis
@@ -21,7 +21,7 @@ from guided.schema.sure_keys import SureKeys
 from guided.schema.values import Value
 
 Answers = tuple[bool, ...]  # one for each question of a link; the first is always yes
-_UNKNOWN = object()
+_UNKNOWN: Final = object()
 
 
 def choices(n: int, is_possible: Callable[[Answers], bool]) -> Iterator[Answers]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
 from guided.automata.facts import surely_holds_text
 from guided.schema.document import ANYTHING, NOTHING, Document
@@ -11,9 +12,9 @@ from guided.schema.keywords import TYPES
 from guided.schema.locations import Goal
 from guided.schema.nodes import SchemaNode
 
-NEVER = SchemaNode("", verdict=False)
-MAX_NEEDED = 6  # arrays, objects and alternatives inside each other that are looked into
-LARGE = Decimal(10**15)  # numbers far within the digits that are written
+NEVER: Final = SchemaNode("", verdict=False)
+MAX_NEEDED: Final = 6  # arrays, objects and alternatives inside each other that are looked into
+LARGE: Final = Decimal(10**15)  # numbers far within the digits that are written
 
 
 class Glance:

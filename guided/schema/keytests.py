@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from itertools import count
 from string import ascii_lowercase
-from typing import Any
+from typing import Any, Final
 
 from guided import _fast
 from guided.automata.syntax import Node
@@ -28,8 +28,8 @@ from guided.schema.scalars import Scalars
 
 Test = Any  # a pattern, or ("names", node)
 Class = frozenset[Test]
-NO_TESTS: Class = frozenset()
-MAX_SEARCHED = 4_000  # states after which Recognizer.completions() ends its search
+NO_TESTS: Final[Class] = frozenset()
+MAX_SEARCHED: Final = 4_000  # states after which Recognizer.completions() ends its search
 
 
 class KeyTests:

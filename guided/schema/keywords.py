@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 # Read by reader.py and enforced byte by byte; some of them only with values that ask for nothing (see REFUSED).
 ENFORCED = frozenset(
     """
@@ -57,7 +59,8 @@ def since(keyword: str) -> int:
     return _SINCE.get(keyword, 4)
 
 
-TYPES = ("null", "true", "false", "string", "number", "array", "object")  # true and false apart: they are two texts
+# true and false apart: they are two texts
+TYPES: Final = ("null", "true", "false", "string", "number", "array", "object")
 TYPE_NAMES: dict[str, tuple[str, ...]] = {
     "null": ("null",),
     "boolean": ("true", "false"),

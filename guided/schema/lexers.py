@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from typing import Final
 
 from guided import _fast
 from guided.automata import parse
@@ -18,14 +19,29 @@ from guided.limits import DEFAULT_LIMITS, Limits
 from guided.schema.strings import ANY_SPELLING, EVERY_STRING, FREE_STRING, QUOTE, Spelling, counted, quoted_text
 
 # Labels of lexemes.  Those of strings, numbers and keys are followed by the number of the question, or of the name.
-NULL, TRUE, FALSE, OPEN_OBJECT, EMPTY_OBJECT, OPEN_ARRAY, EMPTY_ARRAY = range(7)
-COMMA, CLOSE, COLON, NEW_KEY, TAKEN = range(7, 12)
-CONSTANTS = {NULL: "null", TRUE: "true", FALSE: "false"}
-STRING, NUMBER, KEY, TEST = 1_000_000, 2_000_000, 3_000_000, 4_000_000
+NULL: Final = 0
+TRUE: Final = 1
+FALSE: Final = 2
+OPEN_OBJECT: Final = 3
+EMPTY_OBJECT: Final = 4
+OPEN_ARRAY: Final = 5
+EMPTY_ARRAY: Final = 6
+COMMA: Final = 7
+CLOSE: Final = 8
+COLON: Final = 9
+NEW_KEY: Final = 10
+TAKEN: Final = 11
+CONSTANTS: Final = {NULL: "null", TRUE: "true", FALSE: "false"}
+STRING: Final = 1_000_000
+NUMBER: Final = 2_000_000
+KEY: Final = 3_000_000
+TEST: Final = 4_000_000
 
-SPACE = chars(" \t\n\r")
-MAX_COUNTED_STATES = 200_000  # 100 bytes each; then a new one is begun, and the old one lives with those who read it
-MAX_SPACES = 32  # JSON white space characters in a row under whitespace="flexible"
+SPACE: Final = chars(" \t\n\r")
+MAX_COUNTED_STATES: Final = (
+    200_000  # 100 bytes each; then a new one is begun, and the old one lives with those who read it
+)
+MAX_SPACES: Final = 32  # JSON white space characters in a row under whitespace="flexible"
 
 Alternatives = tuple[tuple[int, Node], ...]
 Part = tuple[_fast.Recognizer, int]  # and the state in which it begins
@@ -293,4 +309,4 @@ class Keys:
         return compile_dfa({label: union(*nodes) for label, nodes in alternatives.items()})
 
 
-MAX_KNOWN = 1024  # automata of known keys kept
+MAX_KNOWN: Final = 1024  # automata of known keys kept

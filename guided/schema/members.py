@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
 from guided import _fast
 from guided.automata.facts import surely_holds_text
@@ -12,7 +13,7 @@ from guided.schema.glance import LARGE
 from guided.schema.lexers import NUMBER, STRING, part, shared_dfa
 from guided.schema.scalars import Scalars
 
-MAX_GUESSES = 64  # values of one enum that are tried before an automaton is made
+MAX_GUESSES: Final = 64  # values of one enum that are tried before an automaton is made
 
 
 class Members:

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from decimal import Context, Decimal
 from fractions import Fraction
 from math import lcm
-from typing import Any
+from typing import Any, Final
 
 from guided.automata.syntax import Made
 from guided.errors import LimitExceeded
 
-MAX_STATES = 20_000
+MAX_STATES: Final = 20_000
 
 
 def multiple(divisor: Decimal) -> Made:

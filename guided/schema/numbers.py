@@ -17,20 +17,21 @@ from collections.abc import Iterable
 from decimal import Decimal
 from functools import lru_cache
 from math import inf, nextafter
+from typing import Final
 
 from guided.automata.syntax import EMPTY, NEVER, Both, Literal, Node, Repeat, Words, chars, concat, optional, union
 from guided.schema.multiples import multiple
 
-INTEGER_DIGITS = 20
-FRACTION_DIGITS = 20
-MANTISSA_DIGITS = 16  # after the point, in scientific notation
-EXPONENTS = ((-307, -5), (16, 307))
+INTEGER_DIGITS: Final = 20
+FRACTION_DIGITS: Final = 20
+MANTISSA_DIGITS: Final = 16  # after the point, in scientific notation
+EXPONENTS: Final = ((-307, -5), (16, 307))
 
-ANY_EXPONENT = 10  # numbers="any": exponents up to this, either sign
+ANY_EXPONENT: Final = 10  # numbers="any": exponents up to this, either sign
 
-DIGIT = chars((0x30, 0x39))
-_POINT_ZEROS = optional(concat(Literal("."), Repeat(Literal("0"), 1, FRACTION_DIGITS)))
-_WHOLE = union(Literal("0"), concat(chars((0x31, 0x39)), Repeat(DIGIT, 0, INTEGER_DIGITS - 1)))
+DIGIT: Final = chars((0x30, 0x39))
+_POINT_ZEROS: Final = optional(concat(Literal("."), Repeat(Literal("0"), 1, FRACTION_DIGITS)))
+_WHOLE: Final = union(Literal("0"), concat(chars((0x31, 0x39)), Repeat(DIGIT, 0, INTEGER_DIGITS - 1)))
 Bound = tuple[Decimal, bool]  # value, and whether it is itself outside
 
 

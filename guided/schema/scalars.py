@@ -13,6 +13,7 @@ from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import reduce
+from typing import Final
 
 from guided.automata.syntax import Both, Node, Not, Words, union
 from guided.errors import LimitExceeded
@@ -23,8 +24,8 @@ from guided.schema.multiples import MAX_STATES, decimal_text, first_multiples, i
 from guided.schema.numbers import Numbers
 from guided.schema.strings import Spelling
 
-MAX_PRODUCT = 10_000  # states of an automaton built in full; larger ones are read side by side
-MAX_MULTIPLES = 1_000  # of a divisor with many digits that may be written
+MAX_PRODUCT: Final = 10_000  # states of an automaton built in full; larger ones are read side by side
+MAX_MULTIPLES: Final = 1_000  # of a divisor with many digits that may be written
 
 
 class Scalars:

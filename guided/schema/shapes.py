@@ -6,12 +6,14 @@ are plain; they need no formula and no derivative.
 
 from __future__ import annotations
 
+from typing import Final
+
 from guided.schema.document import ANYTHING, NOTHING, Document
 from guided.schema.formula import FALSE, TRUE
 from guided.schema.keytests import NO_TESTS
 from guided.schema.locations import Goal, Locations
 
-MAX_PLAIN_BOUND = 100_000  # members asked for or allowed; larger bounds are counted in formulas
+MAX_PLAIN_BOUND: Final = 100_000  # members asked for or allowed; larger bounds are counted in formulas
 
 
 class Shape:

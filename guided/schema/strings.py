@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache, partial
 from json.encoder import encode_basestring
+from typing import Final
 
 from guided.automata.syntax import (
     ANY_CHAR,
@@ -31,11 +32,11 @@ from guided.automata.syntax import (
 )
 from guided.schema.trees import Kept, bound, fold, has_anchor, lengths
 
-QUOTE = Literal('"')
-MAX_LENGTH = 2**30  # characters that are counted
-_HEX = chars((0x30, 0x39), (0x41, 0x46), (0x61, 0x66))
-_RAW = Chars(invert([(0, 0x1F), (0x22, 0x22), (0x5C, 0x5C)]))
-_SHORT = {8: "\\b", 9: "\\t", 10: "\\n", 12: "\\f", 13: "\\r", 0x22: '\\"', 0x5C: "\\\\"}
+QUOTE: Final = Literal('"')
+MAX_LENGTH: Final = 2**30  # characters that are counted
+_HEX: Final = chars((0x30, 0x39), (0x41, 0x46), (0x61, 0x66))
+_RAW: Final = Chars(invert([(0, 0x1F), (0x22, 0x22), (0x5C, 0x5C)]))
+_SHORT: Final = {8: "\\b", 9: "\\t", 10: "\\n", 12: "\\f", 13: "\\r", 0x22: '\\"', 0x5C: "\\\\"}
 
 
 def _any_char() -> Node:
@@ -56,8 +57,8 @@ def _any_char() -> Node:
     )
 
 
-ANY_SPELLING = _any_char()
-FREE_STRING = concat(QUOTE, Repeat(ANY_SPELLING, 0, None), QUOTE)
+ANY_SPELLING: Final = _any_char()
+FREE_STRING: Final = concat(QUOTE, Repeat(ANY_SPELLING, 0, None), QUOTE)
 
 
 def counted(node: Node) -> tuple[Node, int, int | None] | None:
@@ -107,7 +108,7 @@ def spell_chars(ranges: tuple[tuple[int, int], ...]) -> Node:
     return union(Chars(raw) if raw else union(), concat(Literal("\\"), union(*escapes)))
 
 
-ONE_SPELLING = spell_chars(ANY_CHAR.ranges)
+ONE_SPELLING: Final = spell_chars(ANY_CHAR.ranges)
 
 
 @lru_cache(maxsize=1024)
@@ -209,8 +210,8 @@ def spell(tree: Node, *, is_any: bool = False) -> Node:
     return fold(tree, combine)
 
 
-EVERY_STRING = concat(QUOTE, Repeat(ONE_SPELLING, 0, None), QUOTE)
-EVERY_SPELLING = concat(QUOTE, Repeat(ANY_SPELLING, 0, None), QUOTE)
+EVERY_STRING: Final = concat(QUOTE, Repeat(ONE_SPELLING, 0, None), QUOTE)
+EVERY_SPELLING: Final = concat(QUOTE, Repeat(ANY_SPELLING, 0, None), QUOTE)
 
 
 @lru_cache(maxsize=512)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 from guided.errors import LimitExceeded
 from guided.schema.analysis import Analysis
@@ -18,9 +18,9 @@ from guided.schema.keytests import NO_TESTS, Class
 from guided.schema.locations import Goal
 from guided.schema.residuals import Residual
 
-MAX_WAYS = 8  # cubes that are looked at
-MAX_STEPS = 300  # on the way to them, about a microsecond each
-MAX_MEMBERS = 1 << 62
+MAX_WAYS: Final = 8  # cubes that are looked at
+MAX_STEPS: Final = 300  # on the way to them, about a microsecond each
+MAX_MEMBERS: Final = 1 << 62
 
 
 class Way:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from guided.errors import LimitExceeded
 from guided.schema.analysis import Analysis, Needed
 from guided.schema.locations import Goal
 from guided.schema.residuals import Residual
 
-MAX_COMPLETION = 1_000_000  # bytes of a value; longer ones are refused by name
+MAX_COMPLETION: Final = 1_000_000  # bytes of a value; longer ones are refused by name
 
 
 class Texts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from guided.automata.syntax import (
     Ahead,
@@ -204,4 +204,4 @@ def bound(node: Node, least: int, most: int | None) -> Node | None:
     return union(*found)
 
 
-MAX_SEQUENCES = 64  # ways of choosing the alternatives of one pattern
+MAX_SEQUENCES: Final = 64  # ways of choosing the alternatives of one pattern

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping
 from functools import lru_cache
 from itertools import count
-from typing import Any
+from typing import Any, Final
 
 from guided import _fast
 from guided.automata.syntax import Node, union
@@ -23,19 +23,21 @@ from guided.schema.lexers import NUMBER, STRING, Alternatives, Part
 from guided.schema.locations import Goal
 from guided.schema.scalars import Scalars
 
-_BASES = {"string": STRING, "number": NUMBER}
-_BRACKETS = {
+_BASES: Final = {"string": STRING, "number": NUMBER}
+_BRACKETS: Final = {
     "array": (lexers.OPEN_ARRAY, lexers.EMPTY_ARRAY),
     "object": (lexers.OPEN_OBJECT, lexers.EMPTY_OBJECT),
 }
 Opening = tuple[bool, bool]  # of an array or object: whether it may be empty, whether it may have members
 Openings = Mapping[str, "Opening | None"]  # by kind
-NO_OPENINGS: Openings = {}
+NO_OPENINGS: Final[Openings] = {}
 
-MAX_QUESTIONS = 4  # open ones about one string or number, all of whose answers are tried
-MAX_BY_TYPES = 1024
-_NUMBERS = count()
-_BY_TYPES: dict[Hashable, _fast.Recognizer] = {}  # lexers of values of which only the type is asked, for the process
+MAX_QUESTIONS: Final = 4  # open ones about one string or number, all of whose answers are tried
+MAX_BY_TYPES: Final = 1024
+_NUMBERS: Final = count()
+_BY_TYPES: Final[
+    dict[Hashable, _fast.Recognizer]
+] = {}  # lexers of values of which only the type is asked, for the process
 
 
 @lru_cache(maxsize=64)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 # str, ("null",), ("bool", b), ("number", Decimal), ("array", tuple of Value), ("object", frozenset of (name, Value))
 Value = Any
 
 
-_DECODER = json.JSONDecoder(parse_int=Decimal, parse_float=Decimal)
+_DECODER: Final = json.JSONDecoder(parse_int=Decimal, parse_float=Decimal)
 
 
 def parsed(text: str | bytes) -> Value:

@@ -12,7 +12,7 @@ from guided.constraints.json_schema import json_schema
 from guided.errors import ConstraintError, LimitExceeded, UnsupportedSchema
 from guided.schema.document import Options, load
 from guided.schema.glance import Glance
-from tests.from_sources import python_sources
+from tests.from_sources import PythonSources
 from tests.schema.generator import random_schema
 from tests.schema.test_masks import VOCAB
 from tests.schema.writing import random_walk
@@ -105,7 +105,8 @@ def test_a_look_at_a_wide_and_deep_schema_is_bounded(keyword):
 @cache
 def long_way():
     """json_schema without short cuts, of Python sources: what is compiled does not ask which function a name is now."""
-    with python_sources():
+    sources = PythonSources()
+    with sources:
         from guided.constraints.json_schema import json_schema
         from guided.schema import value_lexers
         from guided.schema.document import Document
@@ -123,7 +124,7 @@ def long_way():
     Scalars.listed = lambda self, formula: None
     Document._referred = lambda self, place: place
     value_lexers.MAX_QUESTIONS = 0
-    return json_schema
+    return sources, json_schema
 
 
 def compare(schema, order, rng) -> bool:
@@ -133,8 +134,10 @@ def compare(schema, order, rng) -> bool:
         texts = [random_walk(quick.recognizer(), rng, most=40, stop=0.2) for _ in range(3)]
     except (ConstraintError, UnsupportedSchema, LimitExceeded):
         return False
-    slow = long_way()(schema, order=order)
-    wanted = [masks_along(slow, text) for text in texts]
+    sources, slowly = long_way()
+    with sources:
+        slow = slowly(schema, order=order)
+        wanted = [masks_along(slow, text) for text in texts]
     assert [masks_along(quick, text) for text in texts] == wanted
     return True
 
