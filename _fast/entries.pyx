@@ -44,7 +44,7 @@ cdef class Leaving:
     cdef int64_t n_tokens         # tokens below the segments
     cdef int32_t n_uses           # contexts that asked
     cdef Trie remainders          # the segments merged, tokens by remainder; None until it pays
-    cdef dict chained             # next lexer -> uses so far, or the LexerEntry of what is left of the tokens (chain)
+    cdef dict chained             # next lexer's state (LexerIndex.key) -> uses so far, or the LexerEntry of what is left (chain)
 
     def __dealloc__(self):
         free(self.segments)
@@ -95,7 +95,8 @@ cdef class Leaving:
         """The entry, for what is left of the tokens, of the lexer that reads on; None until so many contexts have asked."""
         if self.chained is None:
             self.chained = {}
-        found = self.chained.get((index.lexer, state), 0)
+        key = index.key(state)
+        found = self.chained.get(key, 0)
         if isinstance(found, LexerEntry):
             return <LexerEntry>found
         if len(self.chained) >= MAX_CHAINED:
@@ -103,7 +104,7 @@ cdef class Leaving:
         found += 1
         if found >= pays_from:
             found = index.chain(self, state)
-        self.chained[index.lexer, state] = found
+        self.chained[key] = found
         return <LexerEntry>found if isinstance(found, LexerEntry) else None
 
     @staticmethod

@@ -10,6 +10,9 @@ cdef enum:
     NOT_INSIDE = 0                # no node of a walk: the root
 
 
+cdef int64_t n_lexer_indexes = 0  # made so far
+
+
 cdef class LexerIndex:
     """Entries by lexer state, made when first asked for."""
     cdef readonly Recognizer lexer
@@ -21,11 +24,14 @@ cdef class LexerIndex:
     cdef Loop* loops              # [n_loops]: by lexer state, the characters that lead on alike; flags 0 if not known
     cdef int32_t n_loops
     cdef list universes           # Universe: strings of which all members are some, the narrowest first
+    cdef int64_t number           # no other index of this process has or had it
     cdef object __weakref__
 
     def __cinit__(self, Recognizer lexer, Trie trie, int32_t n_words):
+        global n_lexer_indexes
         self.lexer, self.trie, self.n_words = lexer, trie, n_words
-        self.entries, self.universes = {}, []
+        self.entries, self.universes, self.number = {}, [], n_lexer_indexes
+        n_lexer_indexes += 1
         self.path = <state_t*>calloc(trie.max_depth + 1, sizeof(state_t))
         self.turns = <Turn*>calloc(trie.max_depth + 2, sizeof(Turn))
         if self.path == NULL or self.turns == NULL:
@@ -35,6 +41,10 @@ cdef class LexerIndex:
         free(self.path)
         free(self.turns)
         free(self.loops)
+
+    cdef inline int64_t key(self, state_t state) noexcept:
+        """A number for a state of this lexer."""
+        return self.number << 32 | state
 
     cdef Loop* loop_of(self, state_t state) except NULL:
         """The characters that lead on from a lexer state alike.  The pointer holds until another state is asked about."""
