@@ -18,6 +18,7 @@ from guided.schema.lexers import (
     TAKEN,
     TEST,
     Alternatives,
+    filtered,
     label_sets,
     restricted_dfa,
     shared_dfa,
@@ -100,13 +101,21 @@ class KeyTests:
         if found is None:
             found = self._fresh[tests, taken] = []
             for labels, name in self._names_of(tests):
-                if name in taken:  # another one of the same class, if there is one
-                    lexer = self._without(self._keys(tests, frozenset([labels])), taken)
-                    if lexer.start == _fast.DEAD:
-                        continue
-                    name = json.loads(lexer.completion(lexer.start) or b"")
-                found.append((self.class_by(labels, tests), name))
+                other = self._another(tests, labels, taken) if name in taken else name
+                if other is not None:
+                    found.append((self.class_by(labels, tests), other))
         yield from found
+
+    def _another(self, tests: tuple[Test, ...], labels: tuple[int, ...], taken: frozenset[str]) -> str | None:
+        """A name with these labels that is not taken, if there is one."""
+        alternatives, accepted = self._alternatives(tests), frozenset([labels])
+        fitting = filtered(alternatives, accepted, self.limits)  # made as far as it is read, not in full
+        keys = self._without(fitting, taken)
+        text = keys.completion(keys.start)
+        if fitting.approximate:
+            keys = self._without(restricted_dfa(alternatives, accepted, self.limits), taken)
+            text = keys.completion(keys.start)
+        return None if text is None else json.loads(text)
 
     def _names_of(self, tests: tuple[Test, ...]) -> list[tuple[tuple[int, ...], str]]:
         """(labels, a name) of every class that some name is in."""
