@@ -54,8 +54,12 @@ cdef class Children:
     cdef inline void skip_dead(self, Turn* turn, Recognizer language, state_t state) noexcept:
         """Pass by the siblings of which it is known that `language` cannot read them in a state."""
         cdef const state_t* row = language.table + <size_t>state * language.n_classes
-        while turn.next < turn.end and row[language.byte_class[self.byte[turn.next]]] == DEAD_STATE:
-            turn.next += 1
+        cdef const uint8_t* class_of = language.byte_class
+        cdef const uint8_t* bytes_of = self.byte
+        cdef int32_t place = turn.next, end = turn.end     # in registers: writes to `turn` might be to any of the others
+        while place < end and row[class_of[bytes_of[place]]] == DEAD_STATE:
+            place += 1
+        turn.next = place
 
     cdef Turn run(self, Trie trie, int32_t first_node, int32_t end_node) noexcept:
         """A run of siblings."""

@@ -21,21 +21,19 @@ typedef uint32_t read_words __attribute__((vector_size(4 * ROW_LANES / 2), align
 #define ROW_VERSIONS
 #endif
 
-/* From `at` on: the first of 64 words (fewer at the end) that are not all 0; n_words if all are. */
+/* From `at` on: the first of 16 words (fewer at the end) that are not all 0; n_words if all are. */
 ROW_VERSIONS
 static int32_t next_words(const uint32_t *words, int32_t at, int32_t n_words)
 {
     int32_t lane;
-    for (; at + 4 * ROW_LANES <= n_words; at += 4 * ROW_LANES) {
+    for (; at + ROW_LANES <= n_words; at += ROW_LANES) {
         uint32_t together = 0;
 #if defined(__GNUC__)
-        half_lanes found = *(const read_words *)(words + at);
-        for (lane = ROW_LANES / 2; lane < 4 * ROW_LANES; lane += ROW_LANES / 2)
-            found |= *(const read_words *)(words + at + lane);
+        half_lanes found = *(const read_words *)(words + at) | *(const read_words *)(words + at + ROW_LANES / 2);
         for (lane = 0; lane < ROW_LANES / 2; lane++)
             together |= found[lane];
 #else
-        for (lane = 0; lane < 4 * ROW_LANES; lane++)
+        for (lane = 0; lane < ROW_LANES; lane++)
             together |= words[at + lane];
 #endif
         if (together)

@@ -50,7 +50,7 @@ cdef void give_block(word_t* block, int32_t n_words) noexcept:
 
 cdef enum:
     MAX_LISTED = 96               # words of a row that is listed
-    WORDS_AT_ONCE = 64            # of next_words
+    WORDS_AT_ONCE = 16            # of next_words
 
 
 cdef struct Row:
