@@ -13,6 +13,8 @@ cdef enum:
 
 
 cdef extern from "rows.h" nogil:
+    enum:
+        ROW_LANES                 # words that next_words looks at together
     int32_t next_words(const word_t* words, int32_t at, int32_t n_words)
     uint64_t digest_of(const word_t* words, int32_t n_words)
 
@@ -50,7 +52,6 @@ cdef void give_block(word_t* block, int32_t n_words) noexcept:
 
 cdef enum:
     MAX_LISTED = 96               # words of a row that is listed
-    WORDS_AT_ONCE = 16            # of next_words
 
 
 cdef struct Row:
@@ -68,13 +69,13 @@ cdef inline int32_t list_words(const word_t* content, int32_t n_words, ListedWor
     """The words that are not 0, into found[MAX_LISTED]; returns how many, or MAX_LISTED + 1 if they are too many."""
     cdef int32_t first = next_words(content, 0, n_words), number, n_found = 0
     while first < n_words:
-        for number in range(first, min(first + WORDS_AT_ONCE, n_words)):
+        for number in range(first, min(first + ROW_LANES, n_words)):
             if content[number] != 0:
                 if n_found == MAX_LISTED:
                     return MAX_LISTED + 1
                 found[n_found] = ListedWord(number, content[number])
                 n_found += 1
-        first = next_words(content, first + WORDS_AT_ONCE, n_words)
+        first = next_words(content, first + ROW_LANES, n_words)
     return n_found
 
 

@@ -38,9 +38,8 @@ KEY: Final = 3_000_000
 TEST: Final = 4_000_000
 
 SPACE: Final = chars(" \t\n\r")
-MAX_COUNTED_STATES: Final = (
-    200_000  # 100 bytes each; then a new one is begun, and the old one lives with those who read it
-)
+# States of 100 bytes each; then a new one is begun, and the old one lives with those who read it.
+MAX_COUNTED_STATES: Final = 200_000
 MAX_SPACES: Final = 32  # JSON white space characters in a row under whitespace="flexible"
 
 Alternatives = tuple[tuple[int, Node], ...]
